@@ -1,0 +1,135 @@
+"""One frozen Settings, read once from the environment. Unsafe combinations are refused at start-up."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from donate.errors import BadSetting
+
+ENVIRONMENTS = ("development", "production")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that an operator decides. The README lists each variable with its meaning."""
+
+    environment: str = "development"
+    instance: Path = Path("instance")
+    secret_key: str = field(repr=False)
+    base_url: str = "http://127.0.0.1:8000"
+    database_url: str | None = field(default=None, repr=False)
+    database_url_web: str | None = field(default=None, repr=False)
+    database_url_sequencer: str | None = field(default=None, repr=False)
+    database_url_eraser: str | None = field(default=None, repr=False)
+    workers: int = 2
+    threads: int = 4
+    trusted_proxies: int = 0
+    site_name_zh: str = "明灶账本"
+    site_name_en: str = "Open Kitchen Ledger"
+    sequencer_batch: int = 20
+    sequencer_seconds: int = 60
+    merge_delay_seconds: int = 300
+    stripe_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    stripe_webhook_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment == "production"
+
+    @property
+    def is_sandbox(self) -> bool:
+        """True while no merchant account has a key: the built-in sandbox answers and no money moves."""
+        return not self.stripe_keys
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `environ` (the process's own by default). Raises BadSetting with the variable's name."""
+    env = os.environ if environ is None else environ
+    instance = Path(env.get("DONATE_INSTANCE") or "instance").absolute()
+    settings = Settings(
+        environment=_one_of(env, "DONATE_ENVIRONMENT", ENVIRONMENTS, "development"),
+        instance=instance,
+        secret_key=env.get("DONATE_SECRET_KEY") or _kept_secret(instance),
+        base_url=(env.get("DONATE_BASE_URL") or "http://127.0.0.1:8000").rstrip("/"),
+        database_url=env.get("DONATE_DATABASE_URL") or None,
+        database_url_web=env.get("DONATE_DATABASE_URL_WEB") or None,
+        database_url_sequencer=env.get("DONATE_DATABASE_URL_SEQUENCER") or None,
+        database_url_eraser=env.get("DONATE_DATABASE_URL_ERASER") or None,
+        workers=_count(env, "DONATE_WORKERS", os.cpu_count() or 1, 1, 64),
+        threads=_count(env, "DONATE_THREADS", 4, 1, 64),
+        trusted_proxies=_count(env, "DONATE_TRUSTED_PROXIES", 0, 0, 5),
+        site_name_zh=env.get("DONATE_SITE_NAME_ZH") or "明灶账本",
+        site_name_en=env.get("DONATE_SITE_NAME_EN") or "Open Kitchen Ledger",
+        sequencer_batch=_count(env, "DONATE_SEQUENCER_BATCH", 20, 1, 2000),
+        sequencer_seconds=_count(env, "DONATE_SEQUENCER_SECONDS", 60, 1, 3600),
+        merge_delay_seconds=_count(env, "DONATE_MERGE_DELAY_SECONDS", 300, 1, 86400),
+        stripe_keys=_by_merchant(env, "_KEY"),
+        stripe_webhook_secrets={
+            ref: tuple(secret for secret in given.split(",") if secret)
+            for ref, given in _by_merchant(env, "_WEBHOOK_SECRETS").items()
+        },
+    )
+    _refuse_unsafe(settings)
+    return settings
+
+
+def _refuse_unsafe(settings: Settings) -> None:
+    if not settings.is_production:
+        live = [ref for ref, key in settings.stripe_keys.items() if "_live_" in key]
+        if live:
+            raise BadSetting(name=f"DONATE_STRIPE_{live[0].upper()}_KEY", problem="a live key wants DONATE_ENVIRONMENT=production")
+        return
+    if settings.is_sandbox:
+        raise BadSetting(name="DONATE_ENVIRONMENT", problem="production wants a DONATE_STRIPE_<REF>_KEY; the sandbox moves no money")
+    if not settings.base_url.startswith("https://"):
+        raise BadSetting(name="DONATE_BASE_URL", problem="production wants an https:// address")
+    if settings.database_url is None:
+        raise BadSetting(name="DONATE_DATABASE_URL", problem="production wants a PostgreSQL server of its own")
+    for ref in settings.stripe_keys:
+        if not settings.stripe_webhook_secrets.get(ref):
+            raise BadSetting(name=f"DONATE_STRIPE_{ref.upper()}_WEBHOOK_SECRETS", problem="missing; the provider's messages could not be verified")
+
+
+def _one_of(env: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:
+    value = env.get(name) or default
+    if value not in allowed:
+        raise BadSetting(name=name, problem=f"{value!r} is none of {', '.join(allowed)}")
+    return value
+
+
+def _count(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    given = env.get(name)
+    if not given:
+        return default
+    if not given.isascii() or not given.isdigit() or not least <= int(given) <= most:
+        raise BadSetting(name=name, problem=f"{given!r} is no whole number from {least} to {most}")
+    return int(given)
+
+
+def _by_merchant(env: Mapping[str, str], suffix: str) -> dict[str, str]:
+    """`DONATE_STRIPE_<REF><suffix>` by merchant reference in lower case."""
+    prefix = "DONATE_STRIPE_"
+    found = {}
+    for name, value in env.items():
+        if name.startswith(prefix) and name.endswith(suffix) and len(name) > len(prefix + suffix):
+            if not value.strip():
+                raise BadSetting(name=name, problem="is empty")
+            found[name[len(prefix) : -len(suffix)].lower()] = value.strip()
+    return found
+
+
+def _kept_secret(instance: Path) -> str:
+    """The installation's random secret, made at the first run and kept beside the embedded database."""
+    path = instance / "secret_key"
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        instance.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+    except FileExistsError:
+        pass  # another process made it in the same moment
+    return path.read_text(encoding="ascii").strip()
