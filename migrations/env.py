@@ -1,0 +1,17 @@
+"""Alembic's entry: the revisions run as the owner, over the connection that the caller hands in."""
+
+import importlib
+import pkgutil
+
+import donate
+from alembic import context
+from donate.db import Base
+
+for room in pkgutil.iter_modules(donate.__path__):
+    if room.ispkg and any(part.name == "models" for part in pkgutil.iter_modules([f"{donate.__path__[0]}/{room.name}"])):
+        importlib.import_module(f"donate.{room.name}.models")
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
+with context.begin_transaction():
+    context.run_migrations()

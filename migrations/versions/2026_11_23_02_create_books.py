@@ -1,0 +1,8 @@
+"""Create books."""
+
+revision = "r02_books"
+down_revision = "r01_roles"
+
+
+def upgrade() -> None:
+    pass

@@ -1,0 +1,8 @@
+"""Create giving."""
+
+revision = "r09_giving"
+down_revision = "r08_campaigns"
+
+
+def upgrade() -> None:
+    pass
