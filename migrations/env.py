@@ -3,8 +3,9 @@
 import importlib
 import pkgutil
 
-import donate
 from alembic import context
+
+import donate
 from donate.db import Base
 
 for room in pkgutil.iter_modules(donate.__path__):

@@ -1,0 +1,1 @@
+"""What happened to money: books, accounts, entries, transfers. Nothing here is ever edited."""

@@ -1,0 +1,78 @@
+"""Opening books, merchant accounts and ledger accounts."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from donate import clock
+from donate.ledger import chart
+from donate.ledger.models import Account, Book, FundStock, MerchantAccount
+
+
+@dataclass(frozen=True, slots=True)
+class BookFacts:
+    """What other rooms need to know of a book."""
+
+    id: int
+    ref: str
+    host: str
+    currency: str
+    mode: str
+    time_zone: str
+
+
+def open_book(session: Session, *, ref: str, host: str, currency: str, mode: str, time_zone: str) -> Book:
+    """A new book with the standard accounts of the chart."""
+    book = Book(ref=ref, host=host, currency=currency, mode=mode, time_zone=time_zone, opened_at=clock.now())
+    session.add(book)
+    session.flush()
+    for code in chart.STANDARD_CODES:
+        open_account(session, book_id=book.id, code=code)
+    return book
+
+
+def open_account(session: Session, *, book_id: int, code: str, campaign: str | None = None) -> int:
+    """The id of the account with this code, opened if it was not there. Raises KeyError for an unknown kind."""
+    account_class = chart.kind_of(code).account_class
+    session.execute(
+        insert(Account)
+        .values(book_id=book_id, code=code, account_class=account_class, campaign=campaign, opened_at=clock.now())
+        .on_conflict_do_nothing()
+    )
+    account_id: int = session.scalars(select(Account.id).filter_by(book_id=book_id, code=code)).one()
+    return account_id
+
+
+def open_fund(session: Session, *, book_id: int, campaign: str) -> int:
+    """The id of a campaign's fund, opened with an empty stock row if it was not there."""
+    account_id = open_account(session, book_id=book_id, code=chart.fund_code(campaign), campaign=campaign)
+    session.execute(
+        insert(FundStock).values(account_id=account_id, book_id=book_id, available_minor=0).on_conflict_do_nothing()
+    )
+    return account_id
+
+
+def open_merchant_account(
+    session: Session, *, book_id: int, ref: str, provider: str, livemode: bool, tariff: str
+) -> MerchantAccount:
+    """The book's account at a provider."""
+    merchant = MerchantAccount(
+        book_id=book_id, ref=ref, provider=provider, livemode=livemode, tariff=tariff, opened_at=clock.now()
+    )
+    session.add(merchant)
+    session.flush()
+    return merchant
+
+
+def account_ids(session: Session, book_id: int) -> dict[str, int]:
+    """Account ids of a book by code."""
+    rows = session.execute(select(Account.code, Account.id).where(Account.book_id == book_id))
+    return {code: account_id for code, account_id in rows}
+
+
+def book_facts(session: Session, book_id: int) -> BookFacts:
+    """The facts of one book."""
+    book = session.get_one(Book, book_id)
+    return BookFacts(book.id, book.ref, book.host, book.currency, book.mode, book.time_zone)
