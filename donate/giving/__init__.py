@@ -1,0 +1,1 @@
+"""Giving: checkouts, donations and their receipts."""
