@@ -36,14 +36,27 @@ KINDS = {
         AccountKind("clearing", AccountClass.ASSET, N_("Money that the payment provider holds for the charity.")),
         AccountKind("disputed", AccountClass.ASSET, N_("Money that the provider holds back while a dispute is open.")),
         AccountKind("bank", AccountClass.ASSET, N_("Money in the charity’s own bank account.")),
-        AccountKind("fund", AccountClass.FUND, N_("Money given for one campaign, spent on nothing else."), is_many=True),
-        AccountKind("general", AccountClass.FUND, N_("The charity’s general fund, which bears dispute fees and shortfalls.")),
+        AccountKind(
+            "fund", AccountClass.FUND, N_("Money given for one campaign, spent on nothing else."), is_many=True
+        ),
+        AccountKind(
+            "general", AccountClass.FUND, N_("The charity’s general fund, which bears dispute fees and shortfalls.")
+        ),
         AccountKind("jar", AccountClass.FUND, N_("Money given to jars and not yet directed to a campaign.")),
         AccountKind("match", AccountClass.FUND, N_("Money of matching donors that waits for donations to match.")),
-        AccountKind("fee_cover", AccountClass.FUND, N_("Money that pays processing fees, so that small donations arrive whole.")),
-        AccountKind("payable", AccountClass.LIABILITY, N_("Money approved for a school or supplier and not yet paid."), is_many=True),
+        AccountKind(
+            "fee_cover", AccountClass.FUND, N_("Money that pays processing fees, so that small donations arrive whole.")
+        ),
+        AccountKind(
+            "payable",
+            AccountClass.LIABILITY,
+            N_("Money approved for a school or supplier and not yet paid."),
+            is_many=True,
+        ),
         AccountKind("payable_refunds", AccountClass.LIABILITY, N_("Refunds owed that have not left yet.")),
-        AccountKind("processing_fees", AccountClass.EXPENSE, N_("Fees of the provider that belong to no single campaign.")),
+        AccountKind(
+            "processing_fees", AccountClass.EXPENSE, N_("Fees of the provider that belong to no single campaign.")
+        ),
         AccountKind("dispute_fees", AccountClass.EXPENSE, N_("Fees of the provider for disputes.")),
         AccountKind("bank_charges", AccountClass.EXPENSE, N_("What the bank charges.")),
         AccountKind("interest", AccountClass.INCOME, N_("Interest that the bank pays.")),

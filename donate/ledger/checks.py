@@ -1,0 +1,253 @@
+"""Named checks of the ledger: each is a query that must return no row.
+
+Some look at the public log's table by name, since what they state is about entries; nothing is imported from above.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from donate import clock
+from donate.errors import N_
+from donate.ledger.models import LedgerCheck
+
+SHOWN_OFFENDERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`query` names what offends, one text column a row; `sentence` says what holds while it returns none."""
+
+    name: str
+    sentence: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check found; `offending` holds the first few findings."""
+
+    name: str
+    sentence: str
+    is_ok: bool
+    offending: tuple[str, ...]
+
+
+CHECKS = (
+    Check(
+        "entries_have_legs",
+        N_("Every entry has at least one transfer."),
+        """
+        SELECT 'entry ' || id FROM entry
+        WHERE NOT EXISTS (SELECT FROM transfer WHERE transfer.entry_id = entry.id)
+        """,
+    ),
+    Check(
+        "books_balance",
+        N_("In every book the debits of all accounts equal their credits."),
+        """
+        SELECT 'book ' || book.ref
+        FROM book JOIN account_total total ON total.book_id = book.id
+        GROUP BY book.ref HAVING sum(total.debits_minor) <> sum(total.credits_minor)
+        """,
+    ),
+    Check(
+        "account_totals_equal_a_replay",
+        N_("The totals of every account equal a recalculation from its transfers."),
+        """
+        WITH numbered AS (
+          SELECT transfer.debit_id, transfer.credit_id, transfer.amount_minor
+          FROM log_leaf JOIN transfer ON transfer.entry_id = log_leaf.entry_id
+        ), replay AS (
+          SELECT account_id, sum(debit) AS debits, sum(credit) AS credits,
+                 count(*) FILTER (WHERE debit > 0) AS debit_count, count(*) FILTER (WHERE credit > 0) AS credit_count
+          FROM (SELECT debit_id AS account_id, amount_minor AS debit, 0 AS credit FROM numbered
+                UNION ALL SELECT credit_id, 0, amount_minor FROM numbered) AS sides
+          GROUP BY account_id
+        )
+        SELECT 'account ' || coalesce(replay.account_id, total.account_id)
+        FROM replay FULL JOIN account_total total ON total.account_id = replay.account_id
+        WHERE (coalesce(replay.debits, 0), coalesce(replay.credits, 0),
+               coalesce(replay.debit_count, 0), coalesce(replay.credit_count, 0))
+          IS DISTINCT FROM (coalesce(total.debits_minor, 0), coalesce(total.credits_minor, 0),
+               coalesce(total.debit_count, 0), coalesce(total.credit_count, 0))
+        """,
+    ),
+    Check(
+        "day_totals_equal_a_replay",
+        N_("The totals of every campaign, day and reason equal a recalculation."),
+        """
+        WITH replay AS (
+          SELECT entry.book_id, coalesce(entry.campaign, '') AS campaign, entry.effective_on AS day, entry.reason,
+                 sum(legs.amount) AS amount, count(*) AS entries
+          FROM log_leaf
+          JOIN entry ON entry.id = log_leaf.entry_id
+          JOIN (SELECT entry_id, sum(amount_minor) AS amount FROM transfer GROUP BY entry_id) legs
+            ON legs.entry_id = entry.id
+          GROUP BY 1, 2, 3, 4
+        )
+        SELECT coalesce(replay.campaign, total.campaign) || ' ' || coalesce(replay.day, total.day)
+               || ' ' || coalesce(replay.reason, total.reason)
+        FROM replay FULL JOIN day_total total USING (book_id, campaign, day, reason)
+        WHERE (replay.amount, replay.entries) IS DISTINCT FROM (total.amount_minor, total.entry_count)
+        """,
+    ),
+    Check(
+        "log_has_no_gap",
+        N_("The public log’s numbers run from zero without a gap."),
+        """
+        SELECT 'after ' || log_index FROM (
+          SELECT log_index, lead(log_index) OVER (ORDER BY log_index) AS following FROM log_leaf
+        ) AS pairs WHERE following IS NOT NULL AND following <> log_index + 1
+        UNION ALL
+        SELECT 'first is ' || min(log_index) FROM log_leaf HAVING min(log_index) <> 0
+        """,
+    ),
+    Check(
+        "every_entry_is_logged",
+        N_("Every entry older than the merge delay has its line in the public log, or waits in the queue."),
+        """
+        SELECT 'entry ' || entry.id FROM entry
+        WHERE NOT EXISTS (SELECT FROM log_leaf WHERE log_leaf.entry_id = entry.id)
+          AND (recorded_at < :overdue_before
+               OR NOT EXISTS (SELECT FROM entry_pending pending WHERE pending.entry_id = entry.id))
+        """,
+    ),
+    Check(
+        "nothing_is_logged_twice",
+        N_("No entry in the public log still waits in the queue."),
+        """
+        SELECT 'entry ' || entry_id FROM entry_pending pending
+        WHERE EXISTS (SELECT FROM log_leaf WHERE log_leaf.entry_id = pending.entry_id)
+        """,
+    ),
+    Check(
+        "reversals_mirror",
+        N_("Every reversal turns round exactly the transfers of what it reverses."),
+        """
+        SELECT 'entry ' || entry.id FROM entry
+        WHERE entry.reverses IS NOT NULL AND EXISTS (
+          (SELECT debit_id, credit_id, amount_minor, line FROM transfer WHERE entry_id = entry.id
+           EXCEPT SELECT credit_id, debit_id, amount_minor, line FROM transfer WHERE entry_id = entry.reverses)
+          UNION ALL
+          (SELECT credit_id, debit_id, amount_minor, line FROM transfer WHERE entry_id = entry.reverses
+           EXCEPT SELECT debit_id, credit_id, amount_minor, line FROM transfer WHERE entry_id = entry.id))
+        """,
+    ),
+    Check(
+        "reversals_come_after",
+        N_("No reversal stands in the log before what it reverses."),
+        """
+        SELECT 'line ' || later.log_index
+        FROM entry JOIN log_leaf later ON later.entry_id = entry.id
+        LEFT JOIN log_leaf original ON original.entry_id = entry.reverses
+        WHERE entry.reverses IS NOT NULL AND (original.log_index IS NULL OR original.log_index > later.log_index)
+        """,
+    ),
+    Check(
+        "funds_are_not_negative",
+        N_("No fund is negative without a refund, dispute or reversal that says why."),
+        """
+        SELECT account.code FROM account
+        JOIN account_total total ON total.account_id = account.id
+        WHERE account.account_class = 'fund' AND account.code LIKE 'fund:%'
+          AND total.credits_minor < total.debits_minor
+          AND NOT EXISTS (
+            SELECT FROM entry JOIN transfer ON transfer.entry_id = entry.id
+            WHERE transfer.debit_id = account.id AND entry.reason IN ('refund', 'dispute_lost', 'reversal'))
+        """,
+    ),
+    Check(
+        "stock_equals_ledger",
+        N_("What each fund may still spend equals what was settled less what was approved."),
+        """
+        WITH flows AS (
+          SELECT account_id, amount_minor FROM fund_release
+          UNION ALL
+          SELECT transfer.debit_id, -transfer.amount_minor FROM entry JOIN transfer ON transfer.entry_id = entry.id
+          WHERE entry.reason = 'disbursement_approved'
+          UNION ALL
+          SELECT transfer.credit_id, transfer.amount_minor FROM entry JOIN transfer ON transfer.entry_id = entry.id
+          WHERE entry.reason = 'disbursement_returned'
+          UNION ALL
+          SELECT transfer.credit_id, transfer.amount_minor FROM entry
+          JOIN transfer ON transfer.entry_id = entry.id
+          JOIN entry original ON original.id = entry.reverses
+          WHERE original.reason = 'disbursement_approved'
+        ), replay AS (
+          SELECT account_id, sum(amount_minor) AS available FROM flows GROUP BY account_id
+        )
+        SELECT 'account ' || fund_stock.account_id
+        FROM fund_stock LEFT JOIN replay USING (account_id)
+        WHERE fund_stock.available_minor <> coalesce(replay.available, 0)
+        """,
+    ),
+    Check(
+        "releases_are_covered",
+        N_("No more was made available to funds than the entry brought to the bank."),
+        """
+        SELECT 'entry ' || fund_release.entry_id
+        FROM fund_release
+        GROUP BY fund_release.entry_id
+        HAVING sum(amount_minor) > coalesce((
+          SELECT sum(transfer.amount_minor) FROM transfer JOIN account ON account.id = transfer.debit_id
+          WHERE transfer.entry_id = fund_release.entry_id AND account.code = 'bank'), 0)
+        """,
+    ),
+    Check(
+        "receipts_have_no_gap",
+        N_("Receipt numbers of every book and year run from one without a gap."),
+        """
+        SELECT 'book ' || book_id || ' year ' || year FROM receipt_number
+        GROUP BY book_id, year HAVING count(*) <> max(number) OR min(number) <> 1
+        """,
+    ),
+    Check(
+        "suspense_is_empty",
+        N_("No money waits unexplained in suspense."),
+        """
+        SELECT 'account ' || account.id FROM account JOIN account_total total ON total.account_id = account.id
+        WHERE account.code = 'suspense' AND total.debits_minor <> total.credits_minor
+        """,
+    ),
+)
+
+
+def run_checks(
+    session: Session, checks: Sequence[Check] = CHECKS, *, merge_delay_seconds: int = 300
+) -> list[CheckResult]:
+    """Run the checks over one snapshot: pass a session of `reading()`. Writes nothing."""
+    facts = {"overdue_before": clock.now() - timedelta(seconds=merge_delay_seconds)}
+    results = []
+    for check in checks:
+        statement = text(check.query)
+        bound = {name: value for name, value in facts.items() if name in statement.compile().params}
+        found = session.scalars(statement, bound).fetchmany(SHOWN_OFFENDERS)
+        results.append(CheckResult(check.name, check.sentence, not found, tuple(str(row) for row in found)))
+    return results
+
+
+def store_result(session: Session, results: Sequence[CheckResult], as_of: int | None) -> None:
+    """Keep a run; the newest is public."""
+    session.add(
+        LedgerCheck(
+            ran_at=clock.now(),
+            is_ok=all(result.is_ok for result in results),
+            as_of=as_of,
+            results=[asdict(result) for result in results],
+        )
+    )
+
+
+def newest_as_of(session: Session) -> int | None:
+    """The newest log index, or None while the log is empty."""
+    newest: int | None = session.scalar(text("SELECT max(log_index) FROM log_leaf"))
+    return newest
+
+
+def last_run(session: Session) -> LedgerCheck | None:
+    """The newest stored run."""
+    return session.scalars(select(LedgerCheck).order_by(LedgerCheck.ran_at.desc()).limit(1)).first()

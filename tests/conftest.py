@@ -1,0 +1,137 @@
+"""One real PostgreSQL server for the run, one migrated template, one database a worker, clean for each test."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+
+from donate.db import Database, Role, bind, embedded
+from donate.db.migrate import migrate
+from donate.settings import Settings, read_settings
+
+TEMPLATE = "donate_template"
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this run see."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session")
+def server_url(shared_folder: Path) -> Iterator[str]:
+    """The URL of a running embedded server. Without fsync: these tests kill programs, not the machine."""
+    with embedded.running(shared_folder / "server", fsync=False) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str, shared_folder: Path) -> str:
+    """The name of the migrated template database, made by whichever worker comes first."""
+    with (shared_folder / "template.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = shared_folder / "template.done"
+        if not done.exists():
+            run_on_server(server_url, f"CREATE DATABASE {TEMPLATE} TEMPLATE template0 ENCODING 'UTF8'")
+            database = Database(with_name(server_url, TEMPLATE))
+            migrate(database)
+            database.dispose()
+            done.touch()
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def worker_database(server_url: str, template: str, shared_folder: Path) -> Iterator[Database]:
+    name = f"donate_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    clone(server_url, name, shared_folder)
+    database = Database(with_name(server_url, name), pool_size=12)
+    keep_seeds(database)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def database(worker_database: Database) -> Database:
+    """A migrated database with nothing in it but what the revisions put there, bound to this thread."""
+    empty(worker_database)
+    bind(worker_database)
+    return worker_database
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Development settings with an instance folder of the test's own and the sandbox for payments."""
+    return read_settings({"DONATE_INSTANCE": str(tmp_path / "instance"), "DONATE_SECRET_KEY": "a key for tests only"})
+
+
+@pytest.fixture
+def app(database: Database, settings: Settings) -> Flask:
+    from donate import create_app
+
+    app = create_app(settings, database)
+    app.config["TESTING"] = True
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def with_name(url: str, name: str) -> str:
+    """`url` with another database name."""
+    return sa.make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def run_on_server(url: str, statement: str) -> None:
+    database = Database(url)
+    with database.autocommit(Role.OWNER) as connection:
+        connection.execute(sa.text(statement))
+    database.dispose()
+
+
+def clone(server_url: str, name: str, shared_folder: Path) -> str:
+    """A fresh copy of the template; one at a time, since a template admits no second user."""
+    with (shared_folder / "clone.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run_on_server(server_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY wal_log")
+    return with_name(server_url, name)
+
+
+def keep_seeds(database: Database) -> None:
+    """Remember the rows that revisions inserted, so that emptying can put them back."""
+    with database.transaction(Role.OWNER) as session:
+        session.execute(sa.text("CREATE SCHEMA seed"))
+        for table in tables_of(session.connection()):
+            if session.scalar(sa.text(f"SELECT EXISTS (SELECT FROM {table})")):
+                session.execute(sa.text(f"CREATE TABLE seed.{table} AS TABLE {table}"))
+
+
+def empty(database: Database) -> None:
+    """Remove what earlier tests left, behind the append-only triggers' back: only a superuser may, and only here."""
+    with database.transaction(Role.OWNER) as session:
+        connection = session.connection()
+        seeded = set(connection.scalars(sa.text("SELECT tablename FROM pg_tables WHERE schemaname = 'seed'")).all())
+        used = [table for table in tables_of(connection) if table not in ("alembic_version", "place")]
+        connection.execute(sa.text("SET LOCAL session_replication_role = replica"))
+        connection.execute(sa.text("SET LOCAL lock_timeout = '10s'"))
+        if used:
+            connection.execute(sa.text(f"TRUNCATE {', '.join(used)} CASCADE"))
+        for table in seeded & set(used):
+            connection.execute(sa.text(f"INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE seed.{table}"))
+        if "place" in seeded:
+            connection.execute(sa.text("DELETE FROM place WHERE code NOT IN (SELECT code FROM seed.place)"))
+
+
+def tables_of(connection: sa.Connection) -> list[str]:
+    return list(
+        connection.scalars(
+            sa.text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
+        ).all()
+    )
