@@ -1,0 +1,1 @@
+"""Campaigns from draft to closing, their updates, and complaints."""

@@ -1,0 +1,1 @@
+"""Photos and documents, stored under the hash of their content."""
