@@ -19,7 +19,7 @@ class ProviderUnavailable(DonateError):
     """Not reached, too slow, too busy or broken on their side. Nothing is known to have happened; a retry is safe."""
 
     sentence = N_(
-        "The payment provider does not answer at the moment. Nothing was charged; please try again in a minute."
+        "The payment provider does not answer at the moment. Please try again in a minute; nothing is charged twice."
     )
     status = 503
 
@@ -27,7 +27,7 @@ class ProviderUnavailable(DonateError):
 class ProviderRefused(DonateError):
     """The provider understood the request and said no. `code` is for the log, never for a donor."""
 
-    sentence = N_("The payment provider refused this payment. Nothing was charged.")
+    sentence = N_("The payment provider refused this request.")
     status = 502
 
 
@@ -40,7 +40,7 @@ class AmountRefused(ProviderRefused):
 class ProviderKeyRefused(ProviderRefused):
     """The key is wrong, revoked or lacks a right: an operator must act."""
 
-    sentence = N_("Payments are not set up correctly here. Nothing was charged; the operator has to look into it.")
+    sentence = N_("Payments are not set up correctly here. The operator has to look into it.")
     status = 503
 
 
