@@ -7,6 +7,7 @@ an empty string; whether that is allowed is the form's rule.
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
 from donate.errors import N_, DonateError
 
@@ -22,6 +23,17 @@ _INVISIBLE = re.compile("[\\s\u200c\u200d\u2800\u3164\u115f\u1160\uffa0\ufe00-\u
 
 class TextTooLong(DonateError):
     sentence = N_("This has %(given)s characters; at most %(most)s fit here.")
+
+
+@dataclass(frozen=True, slots=True)
+class InBoth:
+    """A name or title that we hold in both languages, as a fact of an error."""
+
+    zh: str
+    en: str
+
+    def __str__(self) -> str:
+        return self.en
 
 
 def clean_line(text: str, most: int) -> str:

@@ -1,0 +1,159 @@
+"""Register organisations, renew and revoke licences, keep agreements on file."""
+
+import re
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from donate import clock
+from donate.errors import N_, DonateError
+from donate.organisations.models import Agreement, Licence, Organisation
+from donate.text import clean_line, clean_text
+
+_REF = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+REF_LENGTH = 40
+# GB 32100: 17 letters and figures without I, O, S, V, Z, and a check character over weights that are powers of 3.
+_CREDIT_LETTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+
+
+class ReferenceNotUsable(DonateError):
+    sentence = N_("“%(ref)s” cannot be a reference: use small letters, figures and single hyphens, at most 40.")
+    field = "ref"
+
+
+class ReferenceTaken(DonateError):
+    sentence = N_("The reference “%(ref)s” is in use already.")
+    field = "ref"
+
+
+class CreditCodeWrong(DonateError):
+    sentence = N_("“%(code)s” is not a unified social credit code: its 18 characters do not check.")
+    field = "credit_code"
+
+
+class LicenceSpanWrong(DonateError):
+    sentence = N_("A licence cannot end before it begins.")
+    field = "valid_to_on"
+
+
+class OnlyHostsHoldLicences(DonateError):
+    sentence = N_("Only a host holds a licence; %(ref)s is a partner.")
+
+
+class AgreementPartiesWrong(DonateError):
+    sentence = N_("An agreement is signed between a host and another organisation.")
+
+
+def register_organisation(
+    session: Session,
+    *,
+    ref: str,
+    kind: str,
+    name_zh: str,
+    name_en: str,
+    about_zh: str = "",
+    about_en: str = "",
+    credit_code: str | None = None,
+    address_zh: str = "",
+    address_en: str = "",
+    phone: str = "",
+    email: str = "",
+) -> Organisation:
+    """A new host or partner. Raises ReferenceNotUsable, ReferenceTaken, CreditCodeWrong."""
+    check_ref(ref)
+    if session.scalar(select(Organisation.id).filter_by(ref=ref)) is not None:
+        raise ReferenceTaken(ref=ref)
+    if credit_code is not None and not credit_code_checks(credit_code):
+        raise CreditCodeWrong(code=credit_code[:20])
+    organisation = Organisation(
+        ref=ref,
+        kind=kind,
+        name_zh=clean_line(name_zh, 80),
+        name_en=clean_line(name_en, 120),
+        about_zh=clean_text(about_zh, 4000),
+        about_en=clean_text(about_en, 8000),
+        credit_code=credit_code,
+        address_zh=clean_line(address_zh, 200),
+        address_en=clean_line(address_en, 300),
+        phone=clean_line(phone, 40),
+        email=clean_line(email, 200),
+        registered_at=clock.now(),
+    )
+    session.add(organisation)
+    session.flush()
+    return organisation
+
+
+def renew_licence(
+    session: Session,
+    *,
+    organisation: Organisation,
+    number: str,
+    valid_from_on: date,
+    valid_to_on: date,
+    issued_by_zh: str = "",
+    issued_by_en: str = "",
+) -> Licence:
+    """A host's first or next licence; earlier ones stay. Raises OnlyHostsHoldLicences, LicenceSpanWrong."""
+    if organisation.kind != "host":
+        raise OnlyHostsHoldLicences(ref=organisation.ref)
+    if valid_to_on < valid_from_on:
+        raise LicenceSpanWrong
+    licence = Licence(
+        organisation_id=organisation.id,
+        number=clean_line(number, 60),
+        issued_by_zh=clean_line(issued_by_zh, 120),
+        issued_by_en=clean_line(issued_by_en, 160),
+        valid_from_on=valid_from_on,
+        valid_to_on=valid_to_on,
+        recorded_at=clock.now(),
+    )
+    session.add(licence)
+    session.flush()
+    return licence
+
+
+def revoke_licence(session: Session, *, licence: Licence, on: date) -> None:
+    """From `on` the licence counts no longer; donations to the host's campaigns stop that day."""
+    licence.revoked_on = on
+    session.flush()
+
+
+def sign_agreement(
+    session: Session,
+    *,
+    host: Organisation,
+    partner: Organisation,
+    signed_on: date,
+    ends_on: date | None = None,
+    document_sha256: bytes | None = None,
+) -> Agreement:
+    """Put the written agreement of a host with a partner on file. Raises AgreementPartiesWrong."""
+    if host.kind != "host" or host.id == partner.id:
+        raise AgreementPartiesWrong
+    agreement = Agreement(
+        host_id=host.id,
+        partner_id=partner.id,
+        signed_on=signed_on,
+        ends_on=ends_on,
+        document_sha256=document_sha256,
+        recorded_at=clock.now(),
+    )
+    session.add(agreement)
+    session.flush()
+    return agreement
+
+
+def check_ref(ref: str) -> None:
+    """Raises ReferenceNotUsable: a reference stands in addresses and in ledger account codes."""
+    if len(ref) > REF_LENGTH or _REF.fullmatch(ref) is None:
+        raise ReferenceNotUsable(ref=ref[:60])
+
+
+def credit_code_checks(code: str) -> bool:
+    """Whether 18 characters are a unified social credit code with the right check character."""
+    if len(code) != 18 or any(letter not in _CREDIT_LETTERS for letter in code):
+        return False
+    total = sum(_CREDIT_LETTERS.index(letter) * pow(3, place, 31) for place, letter in enumerate(code[:17]))
+    return _CREDIT_LETTERS[-total % 31] == code[17]
