@@ -7,14 +7,22 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from argon2.profiles import CHEAPEST
 from flask import Flask
 from flask.testing import FlaskClient
 
 from donate.db import Database, Role, bind, embedded
 from donate.db.migrate import migrate
+from donate.people import limits, passwords
 from donate.settings import Settings, read_settings
 
 TEMPLATE = "donate_template"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> None:
+    """Passwords at 0.1 ms instead of 60; how the real parameters behave is tested where they are chosen."""
+    passwords.use(passwords.Passwords(CHEAPEST))
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +69,7 @@ def database(worker_database: Database) -> Database:
     """A migrated database with nothing in it but what the revisions put there, bound to this thread."""
     empty(worker_database)
     bind(worker_database)
+    limits.bind_key("a key for tests only")
     return worker_database
 
 

@@ -69,7 +69,7 @@ def open_merchant_account(
 def account_ids(session: Session, book_id: int) -> dict[str, int]:
     """Account ids of a book by code."""
     rows = session.execute(select(Account.code, Account.id).where(Account.book_id == book_id))
-    return dict(rows.tuples())
+    return dict(rows.all())
 
 
 def book_facts(session: Session, book_id: int) -> BookFacts:

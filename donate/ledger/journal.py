@@ -221,8 +221,8 @@ def _insert(executor: Session | Connection, entries: Sequence[NewEntry]) -> dict
         if '"debit_id"' in str(error.orig) or '"credit_id"' in str(error.orig):
             raise UnknownAccount(key=entries[0].idempotency_key) from error
         raise
-    rows = cast("Sequence[tuple[int, int, str]]", result.all())
-    return {(book_id, key): entry_id for entry_id, book_id, key in rows}
+    fresh = cast("Sequence[tuple[int, int, str]]", result.all())
+    return {(book_id, key): entry_id for entry_id, book_id, key in fresh}
 
 
 def _note_hash(salt: bytes, note: str | None) -> bytes | None:

@@ -1,0 +1,63 @@
+"""What happened is refused every change, twice: by roles and by triggers."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from donate.db import Database, Role
+from donate.ledger import journal
+from tests.ledger.factories import donation, open_book
+
+LEDGER = ["book", "merchant_account", "account", "entry", "transfer", "receipt_number", "fund_release", "ledger_check"]
+CHANGES = ["UPDATE {} SET book_id = 1", "DELETE FROM {}", "TRUNCATE {} CASCADE"]
+OF_BOOK = {"book": "UPDATE book SET ref = ref", "ledger_check": "UPDATE ledger_check SET is_ok = true"}
+
+
+@pytest.fixture
+def booked(database: Database) -> Database:
+    with database.transaction() as session:
+        journal.post(session, [donation(open_book(session))])
+    return database
+
+
+@pytest.mark.parametrize("role", [Role.WEB, Role.SEQUENCER, Role.ERASER])
+@pytest.mark.parametrize("table", LEDGER)
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_role_changes_the_ledger(booked, role, table, change):
+    statement = OF_BOOK.get(table, change).format(table) if change.startswith("UPDATE") else change.format(table)
+    with pytest.raises(DBAPIError, match="permission denied"), booked.transaction(role) as session:
+        session.execute(text(statement))
+
+
+@pytest.mark.parametrize("table", ["entry", "transfer", "account", "book"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_triggers_refuse_the_owner_too(booked, table, change):
+    statement = OF_BOOK.get(table, change).format(table) if change.startswith("UPDATE") else change.format(table)
+    with pytest.raises(DBAPIError, match="is refused"), booked.transaction(Role.OWNER) as session:
+        session.execute(text(statement))
+
+
+@pytest.mark.parametrize("table", ["account_total", "day_total", "campaign_total", "receipt_number", "log_leaf"])
+def test_the_web_writes_no_totals_and_no_log(booked, table):
+    with pytest.raises(DBAPIError, match="permission denied"), booked.transaction(Role.WEB) as session:
+        session.execute(text(f"INSERT INTO {table} DEFAULT VALUES"))
+
+
+def test_the_web_cannot_empty_the_queue(booked):
+    with pytest.raises(DBAPIError, match="permission denied"), booked.transaction(Role.WEB) as session:
+        session.execute(text("DELETE FROM entry_pending"))
+
+
+def test_the_eraser_deletes_private_rows_and_nothing_else(booked):
+    with booked.transaction(Role.ERASER) as session:
+        session.execute(text("DELETE FROM entry_private"))
+    with pytest.raises(DBAPIError, match="permission denied"), booked.transaction(Role.ERASER) as session:
+        session.execute(text("UPDATE entry_private SET note = ''"))
+
+
+def test_a_connection_keeps_its_role_after_its_first_use_rolls_back(database):
+    for _ in range(3):
+        with pytest.raises(DBAPIError), database.transaction(Role.WEB) as session:
+            session.execute(text("SELECT 1 / 0"))
+        with database.reading(Role.WEB) as session:
+            assert session.scalar(text("SELECT current_user")) == "donate_web"
