@@ -1,0 +1,31 @@
+"""Donate: very small donations for concrete needs, from a phone to a public ledger that anyone can check."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from donate.db import Database
+    from donate.settings import Settings
+
+
+def create_app(settings: "Settings | None" = None, database: "Database | None" = None) -> "Flask":
+    """A web application on `settings` (the environment's by default) and `database`.
+
+    Without `database` it opens the one that the settings name. May be called many times in one process.
+    """
+    # Imported here so that `import donate.money` does not bring a web framework along.
+    from flask import Flask
+
+    from donate import web, web_answers, web_database, web_errors, web_pages
+    from donate.folders import top_folder
+    from donate.settings import read_settings
+
+    settings = settings or read_settings()
+    app = Flask("donate", template_folder=str(top_folder("templates")), static_folder=None)
+    web_answers.configure(app, settings)
+    web_database.attach(app, settings, database)
+    web.hang_doors(app, settings)
+    web_pages.install_pages(app, settings)
+    web_errors.install(app, settings)
+    return app

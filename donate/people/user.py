@@ -1,0 +1,40 @@
+"""The door to what belongs to every signed-in user: their password."""
+
+from collections.abc import Mapping
+
+from flask import g, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from donate.errors import N_, DonateError
+from donate.people import entrance, limits, signin
+from donate.people.queries import SignedIn
+
+Page = str | tuple[str, int] | Response
+
+
+class PasswordsDiffer(DonateError):
+    sentence = N_("The two new passwords are not the same.")
+    field = "again"
+
+
+def password() -> Page:
+    user = signin.signed_in_user()
+    if request.method == "GET":
+        return render_template("user/password.html", user=user, error=None, changed="changed" in request.args)
+    try:
+        renewed = _change(user, request.form)
+    except DonateError as error:
+        return render_template("user/password.html", user=user, error=error, changed=False), error.status
+    signin.begin(renewed)
+    return redirect(url_for("user.password", locale=g.locale, changed=1), 303)
+
+
+def _change(user: SignedIn, form: Mapping[str, str]) -> SignedIn:
+    new = form.get("password", "")
+    if new != form.get("again", ""):
+        raise PasswordsDiffer
+    network = limits.network_of(request.remote_addr or "")
+    return entrance.change_password(user, present=form.get("present", ""), new=new, network=network)
+
+
+ROUTES = [("/password", password, ["GET", "POST"])]

@@ -1,0 +1,65 @@
+"""The hallway: audience blueprints with their guards, and every door hung in them on one screen.
+
+A door is a file of a room named for its audience (`public.py`, `donor.py`, `organiser.py`, …). It exposes
+
+    ROUTES = [("/c/<ref>", campaign, ["GET"]), ("/complain", complain, ["GET", "POST"])]
+    BARE_ROUTES = [("/ledger.csv", ledger_csv, ["GET"])]
+
+each a rule, a view and its methods. ROUTES stand under the locale (`/zh/c/<ref>`, `/en/c/<ref>`), BARE_ROUTES do not.
+The endpoint is `<audience>.<name of the view>`, the template `templates/<audience>/<name of the view>.html`. The
+locale never reaches a view: it is `g.locale`, and `url_for` puts it back.
+
+Who may enter is decided here, by where a door hangs; whose object it is, by the loader of the room.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask import Blueprint, Flask, g, redirect
+from werkzeug.wrappers import Response
+
+from donate import web_guards
+from donate.people import session, signin, user
+from donate.settings import Settings
+
+Route = tuple[str, Callable[..., Any], list[str]]
+Guard = Callable[[], Response | None]
+
+
+def hang_doors(app: Flask, settings: Settings) -> None:
+    signin.install(app, settings)
+    hang(app, "site", bare=[("/", root, ["GET"])])
+    hang(app, "public")
+    hang(app, "donor")
+    hang(app, "session", session.ROUTES)
+    hang(app, "user", user.ROUTES, guard=web_guards.signed_in)
+    hang(app, "organiser", guard=web_guards.organiser)
+    hang(app, "reviewer", guard=web_guards.reviewer)
+    hang(app, "staff", guard=web_guards.admin)
+    hang(app, "auditor", guard=web_guards.auditor)
+
+
+def hang(
+    app: Flask,
+    audience: str,
+    *pages: Sequence[Route],
+    bare: Sequence[Route] = (),
+    guard: Guard | None = None,
+) -> None:
+    """Make the blueprint of an audience, put its guard before every view, and hang its doors."""
+    blueprint = Blueprint(audience, __name__)
+    if guard is not None:
+        blueprint.before_request(guard)
+    for door in pages:
+        for rule, view, methods in door:
+            blueprint.add_url_rule(f"/<any(zh, en):locale>{rule}", view_func=view, methods=methods)
+    for rule, view, methods in bare:
+        blueprint.add_url_rule(rule, view_func=view, methods=methods)
+    app.register_blueprint(blueprint)
+
+
+def root() -> Response:
+    """To the language that the reader's browser asks for, Chinese when it asks for neither."""
+    answer = redirect(f"/{g.locale}/", 302)
+    answer.vary.add("Accept-Language")
+    return answer
