@@ -1,5 +1,6 @@
 """One frozen Settings, read once from the environment. Unsafe combinations are refused at start-up."""
 
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -123,13 +124,13 @@ def _by_merchant(env: Mapping[str, str], suffix: str) -> dict[str, str]:
 def _kept_secret(instance: Path) -> str:
     """The installation's random secret, made at the first run and kept beside the embedded database."""
     path = instance / "secret_key"
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
+    if not path.exists():
         instance.mkdir(parents=True, exist_ok=True)
-    try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        own = instance / f".secret_key.{os.getpid()}.{secrets.token_hex(4)}"
+        with open(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
             file.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass  # another process made it in the same moment
+        # A link, not a rename: of processes that start at once the first one's secret stands, whole.
+        with contextlib.suppress(FileExistsError):
+            os.link(own, path)
+        own.unlink()
     return path.read_text(encoding="ascii").strip()
