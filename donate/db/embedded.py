@@ -24,11 +24,11 @@ from urllib.parse import quote
 
 import psycopg
 
-from donate.db.embedded_place import Place, place_for
+from donate.db.embedded_place import FolderTaken, Place, place_for
 from donate.db.programs import NoPrograms, program, programs
 from donate.errors import N_, DonateError
 
-__all__ = ["EmbeddedFailed", "NoPrograms", "program", "programs", "running"]
+__all__ = ["EmbeddedFailed", "FolderTaken", "NoPrograms", "program", "programs", "running"]
 
 DATABASE = "donate"
 START_SECONDS = 5
@@ -41,18 +41,14 @@ SETTINGS = {
     "log_checkpoints": "off",
     "logging_collector": "off",
 }
-WITHOUT_SYNC = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Commits still reach the system before they are answered, so a kill -9 loses nothing; only a power cut would.
+WITHOUT_SYNC = {"fsync": "off", "full_page_writes": "off"}
+# What a server says while the children of a killed one still hold their shared memory.
+PASSING_TROUBLE = ("pre-existing shared memory", "lock file")
 
 
 class EmbeddedFailed(DonateError):
     sentence = N_("The embedded PostgreSQL did not start: %(reason)s (log: %(log)s)")
-    status = 503
-
-
-class FolderOfAnotherUser(DonateError):
-    sentence = N_(
-        "%(folder)s belongs to another user of this machine; run as that user or choose another DONATE_INSTANCE."
-    )
     status = 503
 
 
@@ -61,25 +57,28 @@ def running(instance: Path, *, fsync: bool = True, settings: Mapping[str, str] |
     """The URL of the instance's own server, which runs at least until the end of the `with` block.
 
     The first user starts it, later users share it; `settings` and `fsync` count for whoever starts it. `fsync=False`
-    is for tests: a crash of the machine may then lose everything. Raises NoPrograms, EmbeddedFailed,
-    FolderOfAnotherUser.
+    is for tests: a crash of the machine may then lose everything. Raises NoPrograms, EmbeddedFailed, FolderTaken.
     """
-    place = place_for(instance)
+    place = place_for(instance, is_throwaway=not fsync)
     try:
         place.folder.mkdir(parents=True, exist_ok=True)
         users = _open_lock(place.folder / "users.lock")
     except PermissionError:
-        raise FolderOfAnotherUser(folder=place.folder) from None
+        raise FolderTaken(folder=place.folder) from None
     try:
         with _locked(place.folder / "start.lock"):
             fcntl.flock(users, fcntl.LOCK_SH)  # waits while a watcher is stopping the server
             _start(place, _all_settings(place, fsync, settings or {}), fsync)
             _ensure_watcher(place)
-        yield _url(place)
-        _ensure_watcher(place)
-    finally:
+    except BaseException:
         os.close(users)
-    _wait_for_stop(place)
+        raise
+    try:
+        yield _url(place)
+    finally:
+        _ensure_watcher(place)
+        os.close(users)
+        _wait_for_stop(place)
 
 
 def _all_settings(place: Place, fsync: bool, settings: Mapping[str, str]) -> dict[str, str]:
@@ -96,20 +95,21 @@ def _start(place: Place, settings: Mapping[str, str], fsync: bool) -> None:
     if not place.data.exists():
         _initialise(place, fsync)
     elif not os.access(place.data, os.W_OK | os.X_OK):
-        raise FolderOfAnotherUser(folder=place.data)
+        raise FolderTaken(folder=place.data)
     if _answers(place):
         return
     place.make_socket_folder()
     options = " ".join(f"-c {name}={_shell_quoted(value)}" for name, value in settings.items())
-    # After a killed postmaster its children hold the shared memory for a moment.
     give_up_at = time.monotonic() + START_SECONDS
     while True:
         _remove_stale_pid_file(place)
+        place.empty_log()
         done = place.run("pg_ctl", "-D", place.data, "-l", place.log, "-w", "-t", "60", "-o", options, "start")
         if done.is_ok:
             break
-        if time.monotonic() > give_up_at:
-            raise EmbeddedFailed(reason=_last_line(place.log_text() or done.output), log=place.log)
+        said = place.log_text() or done.output
+        if time.monotonic() > give_up_at or not any(trouble in said for trouble in PASSING_TROUBLE):
+            raise EmbeddedFailed(reason=_last_line(said), log=place.log)
         time.sleep(0.1)
     _create_database(place)
 

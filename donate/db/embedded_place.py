@@ -2,7 +2,8 @@
 
 PostgreSQL refuses to run as root. Then it runs as a uid of its own that owns nothing but the data directory and has
 no entry in /etc/passwd; no user is added. Where that uid cannot reach the instance folder (inside a home of mode
-700), the data go below /var/lib, and so does a copy of the programs when it cannot reach those either.
+700), the data go below /var/lib, and so does a copy of the programs when it cannot reach those either. Throw-away
+servers (tests) then go below /tmp, and the next one removes those whose instance folder is gone.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from donate.errors import N_, DonateError
 FIRST_UID = 64_100
 UID_COUNT = 1_000
 ELSEWHERE = Path("/var/lib/donate")
+THROWAWAY = Path("/", "tmp", "donate-throwaway")
 # A socket's address holds 104 characters on some systems, `/.s.PGSQL.5432` included.
 LONGEST_SOCKET_FOLDER = 85
 # Not the environment's temporary folder: every user of one server must find the same.
@@ -30,8 +32,8 @@ SOCKET_FOLDERS = Path("/", "tmp")
 ENVIRONMENT = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C", "TZ": "UTC"}
 
 
-class SocketFolderTaken(DonateError):
-    sentence = N_("%(folder)s belongs to another user of this machine; choose a DONATE_INSTANCE with a shorter path.")
+class FolderTaken(DonateError):
+    sentence = N_("%(folder)s belongs to another user of this machine; choose another DONATE_INSTANCE.")
     status = 503
 
 
@@ -68,6 +70,10 @@ class Place:
         except OSError:
             return ""
 
+    def empty_log(self) -> None:
+        """A log of this start only: it would otherwise grow for ever."""
+        self.log.unlink(missing_ok=True)
+
     def run(self, name: str, *arguments: str | Path) -> Done:
         """One of PostgreSQL's programs, as the server's uid."""
         return _run_as(self.uid, [self.bin / name, *arguments])
@@ -85,7 +91,7 @@ class Place:
         return done
 
     def make_socket_folder(self) -> None:
-        """The folder below /tmp, where there must be one. Raises SocketFolderTaken."""
+        """The folder below /tmp, where there must be one. Raises FolderTaken."""
         if not self.has_own_socket_folder:
             return
         try:
@@ -93,13 +99,13 @@ class Place:
         except FileExistsError:
             found = self.socket_folder.lstat()
             if found.st_uid != self.uid or not stat.S_ISDIR(found.st_mode):
-                raise SocketFolderTaken(folder=self.socket_folder) from None
+                raise FolderTaken(folder=self.socket_folder) from None
         else:
             if os.geteuid() == 0:
                 os.chown(self.socket_folder, self.uid, self.uid)
 
 
-def place_for(instance: Path) -> Place:
+def place_for(instance: Path, *, is_throwaway: bool = False) -> Place:
     """The place that belongs to `instance`, the same for every process that asks. Raises NoPrograms."""
     folder = instance.resolve() / "postgres"
     data, bin_folder = folder / "data", programs()
@@ -108,7 +114,7 @@ def place_for(instance: Path) -> Place:
         uid = _uid_for(data)
         _make_folder(folder)
         if not _can_reach(uid, folder):
-            folder = _elsewhere(folder)
+            folder = _throwaway(folder) if is_throwaway else _elsewhere(folder)
             data, uid = folder / "data", _uid_for(folder / "data")
         if not _can_reach(uid, bin_folder / "postgres"):
             bin_folder = _copied_programs(bin_folder)
@@ -140,6 +146,21 @@ def _elsewhere(folder: Path) -> Path:
         _make_folder(other)
         (folder / "ELSEWHERE").write_text(f"{other}\n")
         print(f"{folder} cannot be read by the database's own uid; its data are in {other}.", file=sys.stderr)
+    return other
+
+
+def _throwaway(folder: Path) -> Path:
+    other = THROWAWAY / _digest(folder)
+    _make_folder(THROWAWAY)
+    if THROWAWAY.lstat().st_uid != os.geteuid():
+        raise FolderTaken(folder=THROWAWAY)
+    for left_over in THROWAWAY.iterdir():
+        pointer = left_over / "INSTANCE"
+        if pointer.exists() and not Path(pointer.read_text()).exists():
+            shutil.rmtree(left_over, ignore_errors=True)
+    if not other.exists():
+        _make_folder(other)
+        (other / "INSTANCE").write_text(str(folder))
     return other
 
 
