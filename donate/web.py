@@ -28,6 +28,7 @@ Guard = Callable[[], Response | None]
 
 def hang_doors(app: Flask, settings: Settings) -> None:
     signin.install(app, settings)
+    web_guards.install(app)
     hang(app, "site", bare=[("/", root, ["GET"])])
     hang(app, "public")
     hang(app, "donor")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import g
+from flask import Flask, g
 from flask_wtf.csrf import CSRFProtect
 
 from donate.errors import N_, DonateError
@@ -18,6 +18,12 @@ class NotYourDoor(DonateError):
 
     sentence = N_("Your sign-in does not open this part. Ask an owner of your organisation for the role that does.")
     status = 403
+
+
+def install(app: Flask) -> None:
+    """Tokens are checked by the guards, not on every request: donors' forms have no session to hold one."""
+    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False)
+    csrf.init_app(app)
 
 
 def signed_in() -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from donate import clock
 from donate.errors import N_, DonateError, NotFound
 from donate.people import passwords
 from donate.people.models import GlobalRole, Membership, MembershipRole, User
@@ -109,7 +110,7 @@ def add_membership(session: Session, *, user_id: int, organisation: str, role: s
     known = _known(MembershipRole, role)
     session.execute(
         insert(Membership)
-        .values(user_id=_locked(session, user_id).id, organisation=organisation, role=known)
+        .values(user_id=_locked(session, user_id).id, organisation=organisation, role=known, since_at=clock.now())
         .on_conflict_do_nothing()
     )
 

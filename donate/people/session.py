@@ -14,7 +14,7 @@ Page = str | tuple[str, int] | Response
 def sign_in() -> Page:
     onward = signin.own_path(request.values.get("next"))
     if request.method == "GET":
-        return render_template("session/sign_in.html", onward=onward, email="", error=None)
+        return render_template("session/sign_in.html", onward=onward, email="", errors={})
     require_same_site()
     email = request.form.get("email", "")
     try:
@@ -22,7 +22,9 @@ def sign_in() -> Page:
             email=email, password=request.form.get("password", ""), network=limits.network_of(request.remote_addr or "")
         )
     except (entrance.WrongEmailOrPassword, limits.TooManyAttempts) as error:
-        return render_template("session/sign_in.html", onward=onward, email=email, error=error), error.status
+        return render_template(
+            "session/sign_in.html", onward=onward, email=email, errors={error.field or "": error}
+        ), error.status
     signin.begin(user)
     return redirect(onward or home_of(user), 303)
 

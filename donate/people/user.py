@@ -20,11 +20,13 @@ class PasswordsDiffer(DonateError):
 def password() -> Page:
     user = signin.signed_in_user()
     if request.method == "GET":
-        return render_template("user/password.html", user=user, error=None, changed="changed" in request.args)
+        return render_template("user/password.html", user=user, errors={}, changed="changed" in request.args)
     try:
         renewed = _change(user, request.form)
     except DonateError as error:
-        return render_template("user/password.html", user=user, error=error, changed=False), error.status
+        return render_template(
+            "user/password.html", user=user, errors={error.field or "": error}, changed=False
+        ), error.status
     signin.begin(renewed)
     return redirect(url_for("user.password", locale=g.locale, changed=1), 303)
 

@@ -1,6 +1,5 @@
 """The hallway: locale, error pages, what every answer carries."""
 
-from flask import Flask
 from flask.testing import FlaskClient
 
 
