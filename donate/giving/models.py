@@ -15,26 +15,22 @@ from donate.errors import N_
 class CheckoutState(StrEnum):
     """How far a checkout has come. `sentence` is what its donor reads."""
 
-    sentence: str
-
-    def __new__(cls, value: str, sentence: str) -> "CheckoutState":
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.sentence = sentence
-        return member
-
-    CREATED = "created", N_("The payment has been prepared; nothing has been paid.")
-    OPEN = "open", N_("The payment page is open; nothing has been paid yet.")
-    PROCESSING = "processing", N_("The payment provider is still working on the payment.")
-    EXPIRED = "expired", N_("The time to pay ran out. Nothing was charged.")
-    FAILED = "failed", N_("The payment did not go through. Nothing was charged.")
-    PAID = "paid", N_("The payment has arrived.")
-    SETTLED = "settled", N_("The payment has reached the charity’s bank account.")
+    CREATED = "created"
+    OPEN = "open"
+    PROCESSING = "processing"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    PAID = "paid"
+    SETTLED = "settled"
 
     @property
     def rank(self) -> int:
         """The state only rises by this. Expired and failed stand below paid, since a late success still counts."""
         return _RANKS[self]
+
+    @property
+    def sentence(self) -> str:
+        return _SENTENCES[self]
 
 
 _RANKS = {
@@ -45,6 +41,16 @@ _RANKS = {
     CheckoutState.FAILED: 3,
     CheckoutState.PAID: 4,
     CheckoutState.SETTLED: 5,
+}
+
+_SENTENCES = {
+    CheckoutState.CREATED: N_("The payment has been prepared; nothing has been paid."),
+    CheckoutState.OPEN: N_("The payment page is open; nothing has been paid yet."),
+    CheckoutState.PROCESSING: N_("The payment provider is still working on the payment."),
+    CheckoutState.EXPIRED: N_("The time to pay ran out. Nothing was charged."),
+    CheckoutState.FAILED: N_("The payment did not go through. Nothing was charged."),
+    CheckoutState.PAID: N_("The payment has arrived."),
+    CheckoutState.SETTLED: N_("The payment has reached the charity’s bank account."),
 }
 
 
@@ -76,17 +82,18 @@ class Checkout(Base, kw_only=True):
     content_sha256: Mapped[bytes]
     locale: Mapped[str]
     state: Mapped[str] = mapped_column(default=CheckoutState.CREATED.value)
-    # Counts the sessions asked for after a definite refusal, so that the provider does not replay its refusal.
-    attempt: Mapped[int] = mapped_column(default=1)
     session_id: Mapped[str | None] = mapped_column(unique=True, default=None)
     session_url: Mapped[str | None] = mapped_column(default=None)
     charge_id: Mapped[str | None] = mapped_column(default=None)
     fee_minor: Mapped[int | None] = mapped_column(default=None)
     booked_as: Mapped[str | None] = mapped_column(default=None)
     created_at: Mapped[datetime] = mapped_column(default_factory=clock.now)
-    expires_at: Mapped[datetime | None] = mapped_column(default=None)
+    # Fixed before the provider is asked, so that asking again is asking for the very same.
+    expires_at: Mapped[datetime]
     paid_at: Mapped[datetime | None] = mapped_column(default=None)
     fee_booked_at: Mapped[datetime | None] = mapped_column(default=None)
+    # When the job asks the provider again; empty once nothing more is to be learnt.
+    next_sync_at: Mapped[datetime | None] = mapped_column(default=None)
 
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount"),
@@ -94,13 +101,7 @@ class Checkout(Base, kw_only=True):
         CheckConstraint("booked_as IN ('donations', 'suspense', 'unbooked')", name="booked_as"),
         CheckConstraint("state NOT IN ('paid', 'settled') OR paid_at IS NOT NULL", name="paid_at"),
         Index(None, "charge_id"),
-        # What the pull job re-reads: everything that is not finished, oldest first.
-        Index(
-            "checkout_unfinished_ix",
-            "created_at",
-            postgresql_where="state IN ('created', 'open', 'processing') "
-            "OR (state IN ('paid', 'settled') AND fee_booked_at IS NULL)",
-        ),
+        Index("checkout_next_sync_at_ix", "next_sync_at", postgresql_where="next_sync_at IS NOT NULL"),
     )
 
 

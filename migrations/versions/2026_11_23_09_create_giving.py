@@ -39,16 +39,16 @@ def _create_checkout() -> None:
         sa.Column("content_sha256", sa.LargeBinary(), nullable=False),
         sa.Column("locale", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
-        sa.Column("attempt", sa.BigInteger(), nullable=False),
         sa.Column("session_id", sa.String(), unique=True),
         sa.Column("session_url", sa.String()),
         sa.Column("charge_id", sa.String()),
         sa.Column("fee_minor", sa.BigInteger()),
         sa.Column("booked_as", sa.String()),
         sa.Column("created_at", TIME, nullable=False),
-        sa.Column("expires_at", TIME),
+        sa.Column("expires_at", TIME, nullable=False),
         sa.Column("paid_at", TIME),
         sa.Column("fee_booked_at", TIME),
+        sa.Column("next_sync_at", TIME),
         sa.CheckConstraint("amount_minor > 0", name="amount"),
         sa.CheckConstraint(f"state IN ({STATES})", name="state"),
         sa.CheckConstraint("booked_as IN ('donations', 'suspense', 'unbooked')", name="booked_as"),
@@ -56,12 +56,10 @@ def _create_checkout() -> None:
     )
     op.create_index("checkout_charge_id_ix", "checkout", ["charge_id"])
     op.create_index(
-        "checkout_unfinished_ix",
+        "checkout_next_sync_at_ix",
         "checkout",
-        ["created_at"],
-        postgresql_where=sa.text(
-            "state IN ('created', 'open', 'processing') OR (state IN ('paid', 'settled') AND fee_booked_at IS NULL)"
-        ),
+        ["next_sync_at"],
+        postgresql_where=sa.text("next_sync_at IS NOT NULL"),
     )
 
 

@@ -1,0 +1,202 @@
+"""From what the provider says to our row and the ledger: who paid, what is booked, what nobody can explain.
+
+Recording what happened never fails: whether the campaign still raises or the licence still counts is not asked here.
+The row of one checkout is locked by the update that moves it, so two messages about it book once; the keys of the
+entries, derived from stored rows, hold even without that.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from donate import clock
+from donate.giving.models import Booked, Checkout, CheckoutState, UnbookedMoney
+from donate.ledger import journal
+from donate.ledger.chart import Reason, fund_code
+from donate.ledger.journal import Leg, NewEntry
+from donate.ledger.models import Book, MerchantAccount
+from donate.payments.gateway import ProviderCheckout
+
+log = structlog.get_logger("donate.giving")
+
+_STATES = {
+    "open": CheckoutState.OPEN,
+    "processing": CheckoutState.PROCESSING,
+    "expired": CheckoutState.EXPIRED,
+    "failed": CheckoutState.FAILED,
+}
+
+
+def move_towards(session: Session, merchant: str, seen: ProviderCheckout) -> None:
+    """Move our checkout to where the provider says it stands; the state only rises. Books what was paid.
+
+    `merchant` is the account under which the provider said so. Saying it again changes nothing.
+    """
+    if seen.status == "paid":
+        if not _book_donations(session, merchant, seen):
+            _look_closer(session, merchant, seen)
+    elif seen.reference is not None:
+        _raise_state(session, merchant, seen, _STATES[seen.status])
+
+
+def _book_donations(session: Session, merchant: str, seen: ProviderCheckout) -> bool:
+    """The usual case in two statements: our row rises to paid, and every donation gets its entry."""
+    moved = session.execute(
+        _MOVE_TO_PAID,
+        {
+            "merchant": merchant,
+            "reference": seen.reference,
+            "session_id": seen.session_id,
+            "amount_minor": seen.amount_minor,
+            "currency": seen.currency,
+            "charge_id": seen.charge_id,
+            "paid_at": seen.paid_at or clock.now(),
+        },
+    )
+    rows = cast("Sequence[tuple[int, str, datetime, UUID, str, int]]", moved.all())
+    entries = [
+        _donation_entry(book_id, time_zone, paid_at, public_id, campaign, amount_minor)
+        for book_id, time_zone, paid_at, public_id, campaign, amount_minor in rows
+    ]
+    journal.post(session, entries)
+    return bool(entries)
+
+
+def _donation_entry(
+    book_id: int, time_zone: str, paid_at: datetime, public_id: UUID, campaign: str, amount_minor: int
+) -> NewEntry:
+    """Donation: clearing / fund. Nothing public names the checkout, so gifts paid together are not tied together."""
+    return NewEntry(
+        book_id=book_id,
+        reason=Reason.DONATION,
+        idempotency_key=f"donation:{public_id}",
+        effective_on=paid_at.astimezone(ZoneInfo(time_zone)).date(),
+        legs=(Leg(debit="clearing", credit=fund_code(campaign), amount_minor=amount_minor),),
+        campaign=campaign,
+        private={"donation": str(public_id)},
+    )
+
+
+def _raise_state(session: Session, merchant: str, seen: ProviderCheckout, state: CheckoutState) -> None:
+    lower = [other.value for other in CheckoutState if other.rank < state.rank]
+    session.execute(
+        _RAISE_STATE,
+        {
+            "merchant": merchant,
+            "reference": seen.reference,
+            "session_id": seen.session_id,
+            "state": state.value,
+            "lower": lower,
+            "is_over": state in (CheckoutState.EXPIRED, CheckoutState.FAILED),
+        },
+    )
+
+
+def _look_closer(session: Session, merchant: str, seen: ProviderCheckout) -> None:
+    """Money arrived, but not as agreed: it was booked before, or the sum, currency or checkout is not ours."""
+    checkout = None
+    if seen.reference is not None:
+        checkout = session.scalars(
+            select(Checkout)
+            .join(MerchantAccount, MerchantAccount.id == Checkout.merchant_account_id)
+            .where(Checkout.public_id == seen.reference, MerchantAccount.ref == merchant)
+            .with_for_update(of=Checkout)
+        ).one_or_none()
+    if checkout is not None and checkout.booked_as is not None and checkout.session_id == seen.session_id:
+        if checkout.charge_id is None:
+            checkout.charge_id = seen.charge_id
+        return
+    booked_as = _keep_unexplained(session, merchant, seen, checkout)
+    if checkout is not None and checkout.booked_as is None:
+        checkout.state = CheckoutState.PAID.value
+        checkout.booked_as = booked_as.value
+        checkout.paid_at = seen.paid_at or clock.now()
+        checkout.session_id = seen.session_id
+        checkout.charge_id = seen.charge_id
+        if booked_as is Booked.UNBOOKED:
+            checkout.next_sync_at = None  # its fee is in no currency of the book
+    session.flush()
+
+
+def _keep_unexplained(session: Session, merchant: str, seen: ProviderCheckout, checkout: Checkout | None) -> Booked:
+    """A row for staff, and an entry against suspense where the book can hold the currency."""
+    merchant_id, book_id, currency, time_zone = (
+        session.execute(
+            select(MerchantAccount.id, Book.id, Book.currency, Book.time_zone)
+            .join(Book, Book.id == MerchantAccount.book_id)
+            .where(MerchantAccount.ref == merchant)
+        )
+        .one()
+        ._tuple()
+    )
+    booked_as = Booked.SUSPENSE if seen.currency == currency else Booked.UNBOOKED
+    if seen.amount_minor <= 0:
+        return booked_as
+    found = session.scalar(
+        insert(UnbookedMoney)
+        .values(
+            merchant_account_id=merchant_id,
+            session_id=seen.session_id,
+            checkout_id=checkout.id if checkout else None,
+            amount_minor=seen.amount_minor,
+            currency=seen.currency,
+            is_in_suspense=booked_as is Booked.SUSPENSE,
+            seen_at=clock.now(),
+        )
+        .on_conflict_do_nothing(index_elements=["session_id"])
+        .returning(UnbookedMoney.id)
+    )
+    if booked_as is Booked.SUSPENSE:
+        journal.post(session, [_suspense_entry(book_id, time_zone, seen)])
+    if found is not None:
+        log.warning("money_unexplained", merchant=merchant, session=seen.session_id, booked_as=booked_as.value)
+    return booked_as
+
+
+def _suspense_entry(book_id: int, time_zone: str, seen: ProviderCheckout) -> NewEntry:
+    return NewEntry(
+        book_id=book_id,
+        reason=Reason.PROVIDER_ADJUSTMENT,
+        idempotency_key=f"suspense:{seen.session_id}",
+        effective_on=(seen.paid_at or clock.now()).astimezone(ZoneInfo(time_zone)).date(),
+        legs=(Leg(debit="clearing", credit="suspense", amount_minor=seen.amount_minor),),
+    )
+
+
+_MOVE_TO_PAID = text(
+    """
+    WITH moved AS (
+      UPDATE checkout
+      SET state = 'paid', booked_as = 'donations', paid_at = :paid_at, session_id = :session_id,
+          charge_id = coalesce(CAST(:charge_id AS text), charge_id)
+      FROM merchant_account AS merchant, book
+      WHERE checkout.public_id = :reference AND merchant.id = checkout.merchant_account_id
+        AND merchant.ref = :merchant AND book.id = checkout.book_id AND checkout.booked_as IS NULL
+        AND checkout.amount_minor = :amount_minor AND checkout.currency = :currency
+      RETURNING checkout.id, checkout.book_id, book.time_zone, checkout.paid_at
+    )
+    SELECT moved.book_id, moved.time_zone, moved.paid_at, donation.public_id, donation.campaign_ref,
+           donation.amount_minor
+    FROM moved JOIN donation ON donation.checkout_id = moved.id
+    ORDER BY donation.id
+    """
+)
+
+_RAISE_STATE = text(
+    """
+    UPDATE checkout
+    SET state = :state, session_id = coalesce(session_id, :session_id),
+        next_sync_at = CASE WHEN :is_over THEN NULL ELSE next_sync_at END
+    FROM merchant_account AS merchant
+    WHERE checkout.public_id = :reference AND merchant.id = checkout.merchant_account_id AND merchant.ref = :merchant
+      AND checkout.state = ANY (CAST(:lower AS text[]))
+      AND (checkout.session_id IS NULL OR checkout.session_id = :session_id)
+    """
+)

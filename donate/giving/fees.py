@@ -1,0 +1,192 @@
+"""What the provider kept of a checkout: who bears it, and the entries for it.
+
+The fund bears the fee of its donations. Where the host's fee-cover fund holds enough for a whole checkout's fee, it
+gives that to the funds beside it, so that the donations arrive whole; it never covers a part of a fee, and never
+goes below zero.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
+
+from donate import clock
+from donate.errors import N_, DonateError
+from donate.giving.models import Booked, Checkout, Donation
+from donate.ledger import journal
+from donate.ledger.chart import Reason, fund_code
+from donate.ledger.journal import Leg, NewEntry
+from donate.money import split_by_largest_remainder
+from donate.payments.gateway import ChargeFee
+
+
+class FeeChanged(DonateError):
+    """The provider reports another fee than the one that was booked: a person must look."""
+
+    sentence = N_("The fee of this payment was booked as %(booked)s and is now reported as %(reported)s.")
+    status = 409
+
+
+class FeeInOtherCurrency(DonateError):
+    """The merchant account settles in another currency than its book: set up wrongly."""
+
+    sentence = N_("The fee of this payment is in %(currency)s, another currency than the book’s.")
+    status = 409
+
+
+_Locked = tuple[int, UUID, int, str, str, str | None, int | None, datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Paid:
+    """A checkout that was paid, locked, with what its fee entries need."""
+
+    id: int
+    public_id: UUID
+    book_id: int
+    time_zone: str
+    booked_as: Booked
+
+
+def book_fee(session: Session, reference: UUID, fee: ChargeFee) -> bool:
+    """Book what is known of the fee. False when our checkout is not paid yet: ask again after it is.
+
+    Raises FeeChanged, FeeInOtherCurrency.
+    """
+    checkout = cast("_Locked | None", session.execute(_LOCK, {"reference": reference}).one_or_none())
+    if checkout is None or fee.fee_minor is None:
+        return True
+    checkout_id, public_id, book_id, time_zone, currency, booked_as, booked_minor, fee_booked_at = checkout
+    if booked_as is None:
+        return False
+    if fee.fee_currency != currency and booked_as != Booked.UNBOOKED:
+        raise FeeInOtherCurrency(currency=fee.fee_currency)
+    if fee_booked_at is not None:
+        if booked_minor != fee.fee_minor:
+            raise FeeChanged(booked=booked_minor, reported=fee.fee_minor)
+        return True
+    paid = _Paid(checkout_id, public_id, book_id, time_zone, Booked(booked_as))
+    journal.post(session, _entries(session, paid, fee.fee_minor))
+    session.execute(
+        update(Checkout)
+        .where(Checkout.id == checkout_id)
+        .values(fee_minor=fee.fee_minor, charge_id=fee.charge_id, fee_booked_at=clock.now(), next_sync_at=None)
+    )
+    return True
+
+
+def is_covered(session: Session, book_id: int, fee_minor: int) -> bool:
+    """Whether the fee-cover fund holds a fee of this size now; what the give page says about it."""
+    available: int = session.scalar(_COVER_AVAILABLE, {"book_id": book_id}) or 0
+    return available >= fee_minor > 0
+
+
+def _entries(session: Session, paid: _Paid, fee_minor: int) -> list[NewEntry]:
+    if fee_minor <= 0 or paid.booked_as is Booked.UNBOOKED:
+        return []
+    if paid.booked_as is Booked.SUSPENSE:
+        return [
+            _entry(
+                paid,
+                "whole",
+                None,
+                Reason.PROCESSING_FEE,
+                "fee",
+                Leg(debit="suspense", credit="clearing", amount_minor=fee_minor),
+            )
+        ]
+    parts = _parts(session, paid.id, fee_minor)
+    entries = [
+        _entry(
+            paid,
+            str(donation),
+            campaign,
+            Reason.PROCESSING_FEE,
+            "fee",
+            Leg(debit=fund_code(campaign), credit="clearing", amount_minor=part),
+        )
+        for donation, campaign, part in parts
+    ]
+    if _take_cover(session, paid.book_id, fee_minor):
+        entries += [
+            _entry(
+                paid,
+                str(donation),
+                campaign,
+                Reason.FEE_COVERED,
+                "cover",
+                Leg(debit="fee_cover", credit=fund_code(campaign), amount_minor=part),
+            )
+            for donation, campaign, part in parts
+        ]
+    return entries
+
+
+def _parts(session: Session, checkout_id: int, fee_minor: int) -> Sequence[tuple[UUID, str, int]]:
+    """The fee split over the donations by largest remainder: the parts sum to it exactly."""
+    donations = [
+        row._tuple()
+        for row in session.execute(
+            select(Donation.public_id, Donation.campaign_ref, Donation.amount_minor)
+            .where(Donation.checkout_id == checkout_id)
+            .order_by(Donation.id)
+        )
+    ]
+    shares = split_by_largest_remainder(fee_minor, [amount for _, _, amount in donations])
+    return [
+        (donation, campaign, share)
+        for (donation, campaign, _), share in zip(donations, shares, strict=True)
+        if share > 0
+    ]
+
+
+def _entry(paid: _Paid, part: str, campaign: str | None, reason: Reason, kind: str, leg: Leg) -> NewEntry:
+    return NewEntry(
+        book_id=paid.book_id,
+        reason=reason,
+        idempotency_key=f"{kind}:{paid.public_id}:{part}",
+        effective_on=clock.today(paid.time_zone),
+        legs=(leg,),
+        campaign=campaign,
+        private={"donation": part} if campaign else {},
+    )
+
+
+def _take_cover(session: Session, book_id: int, fee_minor: int) -> bool:
+    """Whether the fee-cover fund pays. One at a time for each book, so that two never spend the same money."""
+    if not is_covered(session, book_id, fee_minor):
+        return False
+    session.execute(_LOCK_COVER, {"book_id": book_id})
+    return is_covered(session, book_id, fee_minor)
+
+
+_LOCK = text(
+    """
+    SELECT checkout.id, checkout.public_id, checkout.book_id, book.time_zone, checkout.currency, checkout.booked_as,
+           checkout.fee_minor, checkout.fee_booked_at
+    FROM checkout JOIN book ON book.id = checkout.book_id
+    WHERE checkout.public_id = :reference
+    FOR UPDATE OF checkout
+    """
+)
+
+# Held until the commit; the namespace 4121 is ours for fee-cover funds.
+_LOCK_COVER = text("SELECT pg_advisory_xact_lock(4121, CAST(:book_id % 2147483647 AS integer))")
+
+# What is numbered stands in the total; what waits in the queue is added.
+_COVER_AVAILABLE = text(
+    """
+    SELECT coalesce((SELECT credits_minor - debits_minor FROM account_total WHERE account_id = cover.id), 0)
+         + coalesce((
+             SELECT sum(CASE WHEN transfer.credit_id = cover.id THEN transfer.amount_minor
+                             ELSE -transfer.amount_minor END)
+             FROM entry_pending pending JOIN transfer ON transfer.entry_id = pending.entry_id
+             WHERE cover.id IN (transfer.credit_id, transfer.debit_id)), 0)
+    FROM account cover
+    WHERE cover.book_id = :book_id AND cover.code = 'fee_cover'
+    """
+)

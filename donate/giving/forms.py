@@ -1,0 +1,236 @@
+"""What a donor typed, read into a frozen order, or every error at once by its field."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+from donate import text
+from donate.errors import N_, DonateError
+from donate.money import Money, UnknownCurrency, parse_amount
+from donate.payments import tariffs
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import MultiDict
+
+NAME_LENGTH = 60
+WORDS_LENGTH = 500
+EMAIL_LENGTH = 254
+MOST_LINES = 10
+OWN = "own"
+
+_EMAIL = re.compile(r"[^@\s,;<>\"()]+@[^@\s,;<>\"()]+\.[^@\s,;<>\"().]{2,}")
+
+
+class AmountMissing(DonateError):
+    sentence = N_("Choose an amount or write your own.")
+    field = OWN
+
+
+class AmountTooSmall(DonateError):
+    sentence = N_("The smallest donation is %(minimum)s.")
+    field = OWN
+
+
+class AmountBelowCard(DonateError):
+    """The card takes no sum as small as this, but a wallet does."""
+
+    sentence = N_("The smallest card payment is %(minimum)s. Alipay and WeChat Pay take %(other)s and more.")
+    field = OWN
+
+
+class AmountTooLarge(DonateError):
+    sentence = N_("The largest donation here is %(largest)s. For more, please write to the charity.")
+    field = OWN
+
+
+class CurrencyNotTaken(DonateError):
+    sentence = N_("Donations here are in %(currency)s. Write the amount in figures, without another currency.")
+    field = OWN
+
+
+class MethodMissing(DonateError):
+    sentence = N_("Choose how you want to pay.")
+    field = "method"
+
+
+class MethodNotTaken(DonateError):
+    sentence = N_("This way of paying is not offered here. Choose another one.")
+    field = "method"
+
+
+class EmailNotAnAddress(DonateError):
+    sentence = N_("An address looks like name@example.org.")
+    field = "email"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the host's merchant account takes on a day."""
+
+    currency: str
+    tariff: str
+    on: date
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        return tariffs.methods_of(self.currency, self.on, self.tariff)
+
+    def rule(self, method: str) -> tariffs.Rule:
+        return tariffs.rule_for(method, self.currency, self.on, self.tariff)
+
+    @property
+    def minimum_minor(self) -> int:
+        """The smallest amount that any way of paying takes."""
+        return min(self.rule(method).minimum_minor for method in self.methods)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One donation of the order."""
+
+    campaign: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A give form without errors."""
+
+    lines: tuple[OrderLine, ...]
+    method: str
+    name: str | None
+    name_is_public: bool
+    email: str | None
+    words: str | None
+
+    @property
+    def amount_minor(self) -> int:
+        return sum(line.amount_minor for line in self.lines)
+
+
+@dataclass(slots=True)
+class BadForm(Exception):
+    """Everything that is wrong with a form: one error a field, in the order of the page."""
+
+    errors: dict[str, DonateError] = field(default_factory=dict)
+
+
+def amount_field(index: int, count: int) -> str:
+    """The name of a campaign's open field: `own`, or `own-1`, `own-2` … where a form gives to several."""
+    return OWN if count == 1 else f"{OWN}-{index + 1}"
+
+
+def read_order(form: "MultiDict[str, str]", campaigns: tuple[str, ...], terms: Terms) -> Order:
+    """The order in a posted form. Raises BadForm with every error."""
+    bad = BadForm()
+    amounts = [
+        _amount(form, amount_field(index, len(campaigns)), terms, bad, is_only=len(campaigns) == 1)
+        for index in range(len(campaigns))
+    ]
+    lines = tuple(
+        OrderLine(campaign, amount)
+        for campaign, amount in zip(campaigns, amounts, strict=True)
+        if amount is not None and amount > 0
+    )
+    method = _method(form, terms, bad)
+    if not bad.errors.keys() - {"method"}:
+        _check_size(sum(line.amount_minor for line in lines), method, terms, amount_field(0, len(campaigns)), bad)
+    name = _clean(form, "name", text.clean_line, NAME_LENGTH, bad)
+    email = _email(form, bad)
+    words = _clean(form, "words", text.clean_text, WORDS_LENGTH, bad)
+    if bad.errors or method is None:
+        raise bad
+    return Order(
+        lines=lines,
+        method=method,
+        name=name or None,
+        name_is_public=bool(name) and form.get("show_name") is not None,
+        email=email or None,
+        words=words or None,
+    )
+
+
+def _amount(form: "MultiDict[str, str]", name: str, terms: Terms, bad: BadForm, *, is_only: bool) -> int | None:
+    """Minor units of one line. The open field wins over a radio; an empty line of several is left out."""
+    typed = form.get(name, "").strip()
+    if not typed and is_only:
+        chosen = form.get("amount", "").strip()
+        typed = "" if chosen == OWN else chosen
+    if not typed:
+        return None
+    try:
+        return parse_amount(_without_currency(typed, terms.currency), terms.currency).minor
+    except UnknownCurrency:
+        bad.errors[name] = CurrencyNotTaken(currency=terms.currency)
+    except DonateError as error:
+        bad.errors[name] = error
+    return None
+
+
+# Signs and codes that people write beside an amount. Another currency than ours is refused, never converted.
+_WRITTEN = re.compile(r"(?i)cny|rmb|usd|eur|gbp|hkd|sgd|jpy|us\$|hk\$|s\$|\$|€|£|円|人民币|元|¥|￥|块|块钱")
+_OURS = {
+    "CNY": {"cny", "rmb", "人民币", "元", "¥", "￥", "块", "块钱"},
+    "USD": {"usd", "us$", "$"},
+    "EUR": {"eur", "€"},
+    "GBP": {"gbp", "£"},
+    "HKD": {"hkd", "hk$", "$"},
+    "SGD": {"sgd", "s$", "$"},
+    "JPY": {"jpy", "¥", "￥", "円"},
+}
+
+
+def _without_currency(typed: str, currency: str) -> str:
+    written = {sign.lower() for sign in _WRITTEN.findall(typed)}
+    if written - _OURS[currency]:
+        raise UnknownCurrency(currency=currency)
+    return _WRITTEN.sub("", typed) if len(written) <= 1 else typed
+
+
+def _method(form: "MultiDict[str, str]", terms: Terms, bad: BadForm) -> str | None:
+    """The way of paying; where there is only one, nobody is asked."""
+    methods = terms.methods
+    chosen = form.get("method", "")
+    if not chosen and len(methods) == 1:
+        return methods[0]
+    if chosen not in methods:
+        bad.errors["method"] = MethodNotTaken() if chosen else MethodMissing()
+        return None
+    return chosen
+
+
+def _check_size(total: int, method: str | None, terms: Terms, name: str, bad: BadForm) -> None:
+    """The whole order against the smallest and largest payment of the chosen way, or of any way."""
+    if total == 0:
+        bad.errors[name] = AmountMissing()
+        return
+    least = terms.minimum_minor
+    rule = terms.rule(method or terms.methods[0])
+    error: DonateError | None = None
+    if total < least:
+        error = AmountTooSmall(minimum=Money(least, terms.currency))
+    elif method and total < rule.minimum_minor:
+        error = AmountBelowCard(minimum=Money(rule.minimum_minor, terms.currency), other=Money(least, terms.currency))
+    elif total > rule.largest_minor:
+        error = AmountTooLarge(largest=Money(rule.largest_minor, terms.currency))
+    if error is not None:
+        bad.errors[name] = error
+
+
+def _email(form: "MultiDict[str, str]", bad: BadForm) -> str | None:
+    email = _clean(form, "email", text.clean_line, EMAIL_LENGTH, bad)
+    if email and not _EMAIL.fullmatch(email):
+        bad.errors["email"] = EmailNotAnAddress()
+    return email
+
+
+def _clean(
+    form: "MultiDict[str, str]", name: str, clean: Callable[[str, int], str], most: int, bad: BadForm
+) -> str | None:
+    try:
+        return clean(form.get(name, ""), most)
+    except text.TextTooLong as error:
+        bad.errors[name] = error
+        return None

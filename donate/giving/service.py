@@ -1,0 +1,215 @@
+"""Starting a checkout and opening the provider's page for it.
+
+Order matters: the checkout is committed first, then the provider is asked, with no transaction open. Whatever dies
+in between, the row is there, and asking again asks for the same page.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from donate import clock
+from donate.campaigns.models import Campaign
+from donate.errors import N_, DonateError
+from donate.giving.forms import Order
+from donate.giving.models import Checkout, CheckoutPrivate, CheckoutState, Donation, DonationPrivate
+from donate.ledger.models import MerchantAccount
+from donate.payments.gateway import SESSION_LIFETIME, Line, MerchantRef, OpenedSession, SessionRequest
+
+# The provider wants a page to live half an hour when it is asked for; the rest is for asking again after a failure.
+PAYMENT_LIFETIME = SESSION_LIFETIME + timedelta(minutes=10)
+
+# When the job asks for the first time what became of a checkout, should no message have said so.
+FIRST_SYNC = timedelta(minutes=2)
+
+
+class FormAlreadyUsed(DonateError):
+    """The token of the form belongs to a checkout with other content."""
+
+    sentence = N_("This form was sent before with other details, and those stand. To give this as well, send it again.")
+    status = 409
+
+
+class CheckoutOver(DonateError):
+    """The form is that of a checkout which can no longer be paid."""
+
+    sentence = N_("The time to pay ran out and nothing was charged. Please look it over and send it again.")
+    status = 409
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCheckout:
+    """An order that passed the form, and where its money goes. All its campaigns belong to one host's book."""
+
+    public_id: UUID
+    book_id: int
+    merchant_account_id: int
+    currency: str
+    locale: str
+    order: Order
+    content_sha256: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedCheckout:
+    """A committed checkout, new or met again."""
+
+    id: int
+    secret: str
+    state: CheckoutState
+    session_url: str | None
+    expires_at: datetime
+
+
+def start_checkout(session: Session, new: NewCheckout) -> StartedCheckout:
+    """Write the checkout with its donations and private rows, or find it where the same form came before.
+
+    Raises FormAlreadyUsed when the same token came with other content.
+    """
+    now = clock.now()
+    checkout_id = session.scalar(
+        upsert(Checkout)
+        .values(
+            public_id=new.public_id,
+            book_id=new.book_id,
+            merchant_account_id=new.merchant_account_id,
+            amount_minor=new.order.amount_minor,
+            currency=new.currency,
+            method=new.order.method,
+            secret=secrets.token_urlsafe(24),
+            content_sha256=new.content_sha256,
+            locale=new.locale,
+            state=CheckoutState.CREATED.value,
+            created_at=now,
+            expires_at=now + PAYMENT_LIFETIME,
+            next_sync_at=now + FIRST_SYNC,
+        )
+        .on_conflict_do_nothing(index_elements=["public_id"])
+        .returning(Checkout.id)
+    )
+    if checkout_id is not None:
+        _write_donations(session, checkout_id, new.order)
+    started, content_sha256 = _read_started(session, new.public_id)
+    if not secrets.compare_digest(content_sha256, new.content_sha256):
+        raise FormAlreadyUsed
+    return started
+
+
+def _write_donations(session: Session, checkout_id: int, order: Order) -> None:
+    donation_ids = session.scalars(
+        insert(Donation).returning(Donation.id, sort_by_parameter_order=True),
+        [
+            {
+                "public_id": _new_public_id(),
+                "checkout_id": checkout_id,
+                "campaign_ref": line.campaign,
+                "amount_minor": line.amount_minor,
+                "name_is_public": order.name_is_public,
+            }
+            for line in order.lines
+        ],
+    ).all()
+    if order.name or order.words:
+        session.execute(
+            insert(DonationPrivate),
+            [{"donation_id": donation, "name": order.name, "message": order.words} for donation in donation_ids],
+        )
+    if order.email:
+        session.execute(insert(CheckoutPrivate).values(checkout_id=checkout_id, email=order.email))
+
+
+def _new_public_id() -> UUID:
+    return UUID(bytes=secrets.token_bytes(16), version=4)
+
+
+def _read_started(session: Session, public_id: UUID) -> tuple[StartedCheckout, bytes]:
+    row = session.execute(
+        select(
+            Checkout.id,
+            Checkout.secret,
+            Checkout.state,
+            Checkout.session_url,
+            Checkout.expires_at,
+            Checkout.content_sha256,
+        ).where(Checkout.public_id == public_id)
+    ).one()
+    checkout_id, secret, state, session_url, expires_at, content_sha256 = row
+    started = StartedCheckout(
+        id=checkout_id,
+        secret=secret,
+        state=CheckoutState(state),
+        session_url=session_url,
+        expires_at=expires_at,
+    )
+    return started, content_sha256
+
+
+def session_request(session: Session, checkout_id: int, *, base_url: str) -> SessionRequest:
+    """What the provider is asked for, from stored rows only: asked again, it is the same to the byte.
+
+    Raises CheckoutOver when too little time is left for a page to be paid on.
+    """
+    checkout, merchant = (
+        session.execute(
+            select(Checkout, MerchantAccount)
+            .join(MerchantAccount, MerchantAccount.id == Checkout.merchant_account_id)
+            .where(Checkout.id == checkout_id)
+        )
+        .one()
+        ._tuple()
+    )
+    if checkout.expires_at - clock.now() < SESSION_LIFETIME - timedelta(minutes=1):
+        raise CheckoutOver
+    page = f"{base_url}/{checkout.locale}/paid/{checkout.secret}"
+    return SessionRequest(
+        merchant=merchant_ref(merchant),
+        checkout_public_id=checkout.public_id,
+        currency=checkout.currency,
+        lines=_request_lines(session, checkout_id, checkout.locale),
+        locale=checkout.locale,
+        success_url=page,
+        cancel_url=page,
+        methods=(checkout.method,),
+        expires_at=checkout.expires_at,
+    )
+
+
+def merchant_ref(merchant: MerchantAccount) -> MerchantRef:
+    """The merchant account in the words of the border."""
+    return MerchantRef(ref=merchant.ref, provider=merchant.provider, livemode=merchant.livemode, tariff=merchant.tariff)
+
+
+def _request_lines(session: Session, checkout_id: int, locale: str) -> tuple[Line, ...]:
+    rows = session.execute(
+        select(Donation.public_id, Donation.amount_minor, Campaign.title_zh, Campaign.title_en)
+        .join(Campaign, Campaign.ref == Donation.campaign_ref)
+        .where(Donation.checkout_id == checkout_id)
+        .order_by(Donation.id)
+    )
+    return tuple(
+        Line(name=(en or zh) if locale == "en" else (zh or en), amount_minor=amount_minor, reference=str(public_id))
+        for public_id, amount_minor, zh, en in rows
+    )
+
+
+def keep_session(session: Session, checkout_id: int, opened: OpenedSession) -> None:
+    """Remember the provider's page. A webhook may have been faster, so the state only rises."""
+    session.execute(
+        _KEEP_SESSION, {"checkout_id": checkout_id, "session_id": opened.session_id, "session_url": opened.url}
+    )
+
+
+_KEEP_SESSION = text(
+    """
+    UPDATE checkout
+    SET session_id = coalesce(session_id, :session_id),
+        session_url = :session_url,
+        state = CASE state WHEN 'created' THEN 'open' ELSE state END
+    WHERE id = :checkout_id
+    """
+)

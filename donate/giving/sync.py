@@ -1,0 +1,149 @@
+"""The one way in which a checkout learns what the provider knows: message, return page and job all come here.
+
+The provider is asked with no transaction open. A signed message that carries the whole session is taken at its word
+without asking back: our states only rise, so a message that arrives late or twice cannot lower anything, and the
+amount and currency in it are compared with the frozen checkout like those of an answer. Everything else (fees,
+failed attempts, what the job finds stale) reads the object as it stands now.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from donate import clock
+from donate.db import reading, transaction
+from donate.errors import DonateError, NotFound
+from donate.giving.booking import move_towards
+from donate.giving.fees import book_fee
+from donate.giving.models import Checkout, CheckoutState
+from donate.giving.service import merchant_ref
+from donate.ledger.models import MerchantAccount
+from donate.payments.gateway import ChargeFee, Event, MerchantRef, ProviderCheckout
+from donate.payments.merchants import gateway_for
+from donate.settings import Settings
+
+log = structlog.get_logger("donate.giving")
+
+SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=2), timedelta(days=1)
+
+
+def sync_checkout(reference: UUID, settings: Settings) -> CheckoutState:
+    """Ask the provider about one checkout, move our row towards the answer and book; our state afterwards.
+
+    Raises NotFound, and ProviderUnavailable with our row untouched.
+    """
+    with reading() as session:
+        merchant, session_id, expires_at, state = _known(session, reference)
+    if session_id is None:
+        return _without_session(reference, state, is_over=clock.now() > expires_at)
+    seen = gateway_for(merchant, settings).read_session(session_id)
+    with transaction() as session:
+        move_towards(session, merchant.ref, seen)
+        _book_known_fee(session, reference, seen)
+        return CheckoutState(session.scalars(select(Checkout.state).where(Checkout.public_id == reference)).one())
+
+
+def _book_known_fee(session: Session, reference: UUID, seen: ProviderCheckout) -> None:
+    if seen.status != "paid" or seen.fee_minor is None or seen.charge_id is None:
+        return
+    book_fee(
+        session,
+        reference,
+        ChargeFee(
+            charge_id=seen.charge_id,
+            reference=reference,
+            amount_minor=seen.amount_minor,
+            currency=seen.currency,
+            fee_minor=seen.fee_minor,
+            fee_currency=seen.currency,
+        ),
+    )
+
+
+def _known(session: Session, reference: UUID) -> tuple[MerchantRef, str | None, datetime, CheckoutState]:
+    row = session.execute(
+        select(Checkout, MerchantAccount)
+        .join(MerchantAccount, MerchantAccount.id == Checkout.merchant_account_id)
+        .where(Checkout.public_id == reference)
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    checkout, merchant = row._tuple()
+    return merchant_ref(merchant), checkout.session_id, checkout.expires_at, CheckoutState(checkout.state)
+
+
+def _without_session(reference: UUID, state: CheckoutState, *, is_over: bool) -> CheckoutState:
+    """The provider was never reached, so there is nothing to ask; after its time the checkout is over.
+
+    Should the provider have opened a page all the same, its message still finds the row by its reference.
+    """
+    if not is_over or state is not CheckoutState.CREATED:
+        return state
+    with transaction() as session:
+        session.execute(
+            update(Checkout)
+            .where(Checkout.public_id == reference, Checkout.state == "created", Checkout.session_id.is_(None))
+            .values(state="expired", next_sync_at=None)
+        )
+    return CheckoutState.EXPIRED
+
+
+def take_session_event(merchant: MerchantRef, event: Event, settings: Settings) -> None:
+    """A message that carries a session: completed, paid late, failed late, expired."""
+    seen = gateway_for(merchant, settings).checkout_in(event)
+    if seen is None or seen.status == "open":
+        take_other_event(merchant, event, settings)
+        return
+    with transaction() as session:
+        move_towards(session, merchant.ref, seen)
+
+
+def take_charge_event(merchant: MerchantRef, event: Event, settings: Settings) -> None:
+    """The fee arrives here: it is not known yet when a payment succeeds."""
+    if event.reference is None or event.object.get("balance_transaction") is None:
+        return
+    fee = gateway_for(merchant, settings).read_charge_fee(event.object_id)
+    with transaction() as session:
+        if book_fee(session, event.reference, fee):
+            return
+    # The charge was reported before its session: learn of the payment first, fee included.
+    sync_checkout(event.reference, settings)
+
+
+def take_other_event(merchant: MerchantRef, event: Event, settings: Settings) -> None:
+    """A message that says only that something happened: look for ourselves, if it is about us at all."""
+    if event.reference is None:
+        return
+    try:
+        sync_checkout(event.reference, settings)
+    except NotFound:
+        log.info("event_of_others", event=event.id, kind=event.kind, merchant=merchant.ref)
+
+
+def sync_stale(settings: Settings, most: int = 50) -> int:
+    """Ask about checkouts whose messages may have been lost, those due longest first; how many. A job calls this."""
+    now = clock.now()
+    with reading() as session:
+        due = session.execute(
+            select(Checkout.public_id, Checkout.created_at)
+            .where(Checkout.next_sync_at <= now)
+            .order_by(Checkout.next_sync_at)
+            .limit(most)
+        ).all()
+    for reference, created_at in due:
+        pause = min(max((now - created_at) / 2, SHORTEST_PAUSE), LONGEST_PAUSE)
+        with transaction() as session:
+            session.execute(
+                update(Checkout)
+                .where(Checkout.public_id == reference, Checkout.next_sync_at.is_not(None))
+                .values(next_sync_at=now + pause)
+            )
+        try:
+            sync_checkout(reference, settings)
+        except DonateError as error:
+            # One that cannot be asked about now must not hold up the others; it is due again after the pause.
+            log.warning("sync_failed", checkout=str(reference), error=type(error).__name__)
+    return len(due)
