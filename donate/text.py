@@ -36,6 +36,12 @@ class InBoth:
         return self.en
 
 
+class Term(str):
+    """A word of ours, as a fact of an error: English and the key under which its translation is found."""
+
+    __slots__ = ()
+
+
 def clean_line(text: str, most: int) -> str:
     """`text` on one line, trimmed, with single spaces. Raises TextTooLong beyond `most` characters."""
     return _bounded(" ".join(_without_hidden(text).split()), most)

@@ -20,7 +20,7 @@ from babel.support import NullTranslations, Translations
 
 from donate.errors import DonateError
 from donate.money import Money
-from donate.text import InBoth
+from donate.text import InBoth, Term
 
 LANGUAGES = {"zh": "zh-Hans", "en": "en"}  # locale in an address -> language in HTML
 FOLDER = Path(__file__).parent
@@ -222,6 +222,8 @@ def _fact(fact: object) -> object:
         return moment(fact)
     if isinstance(fact, date):
         return day(fact)
+    if isinstance(fact, Term):
+        return gettext(fact)
     if isinstance(fact, InBoth):
         return fact.zh if spoken() == "zh" else fact.en
     return fact
