@@ -134,6 +134,8 @@ def _session_params(request: SessionRequest) -> SessionCreateParams:
     params: SessionCreateParams = {
         "mode": "payment",
         "submit_type": "donate",
+        # Else Stripe may show and charge another currency than the one of the book.
+        "adaptive_pricing": {"enabled": False},
         "line_items": [_line_item(line, request.currency) for line in request.lines],
         # A filter on what the account has switched on: this version takes no fixed list of methods any more.
         "allowed_payment_method_types": list(request.methods),

@@ -1,0 +1,166 @@
+"""The provider's messages: verified, stored once, then handled; what fails is kept and tried again by us.
+
+A message is answered with success as soon as it is safely stored, whatever its handling does: from then on it is
+ours, and the job below repeats it. Only a message that could not be stored is answered with an error, so that the
+provider sends it again.
+
+Nothing here holds a transaction open while a handler runs: a handler may ask the provider, and opens its own.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+
+import structlog
+from sqlalchemy import select, text, update
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from donate import clock
+from donate.db import autocommit
+from donate.errors import N_
+from donate.payments.events import read_event
+from donate.payments.gateway import Event, Gateway, MerchantRef
+from donate.payments.models import ProviderEvent
+
+Handlers = Mapping[str, Callable[[MerchantRef, Event], None]]
+
+# A message whose handler died with its process is taken up again after this long.
+PATIENCE = timedelta(seconds=60)
+LONGEST_PAUSE = timedelta(hours=6)
+
+log = structlog.get_logger("donate.inbox")
+
+
+class Outcome(StrEnum):
+    """What became of a message; every member is answered with success."""
+
+    SEEN = "seen"
+    HANDLED = "handled"
+    IGNORED = "ignored"
+    FAILED = "failed"
+
+    @property
+    def sentence(self) -> str:
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Outcome.SEEN: N_("This message had arrived before."),
+    Outcome.HANDLED: N_("The message was handled."),
+    Outcome.IGNORED: N_("Messages of this kind are kept, but nothing depends on them."),
+    Outcome.FAILED: N_("The message is kept and will be tried again."),
+}
+
+_STORE = text(
+    """
+    INSERT INTO provider_event (merchant, event_id, kind, api_version, object_id, body, occurred_at,
+                                received_at, next_attempt_at, outcome, attempts)
+    VALUES (:merchant, :event_id, :kind, :api_version, :object_id, :body, :occurred_at,
+            :received_at, :next_attempt_at, :outcome, :attempts)
+    ON CONFLICT (merchant, event_id) DO NOTHING
+    RETURNING id
+    """
+)
+
+# Without waiting for the disk: should a crash lose this mark, the message is handled once more, which changes nothing.
+_MARK = text(
+    """
+    WITH eased AS (SELECT set_config('synchronous_commit', 'off', true) AS setting)
+    UPDATE provider_event SET outcome = :outcome, last_error = :last_error, next_attempt_at = :next_attempt_at
+    FROM eased WHERE id = :id AND eased.setting = 'off' AND outcome <> 'handled'
+    """
+)
+
+
+def receive(merchant: MerchantRef, gateway: Gateway, body: bytes, signature: str, handlers: Handlers) -> Outcome:
+    """Verify a raw message, store it once and handle it. Raises what Gateway.verify raises; nothing is stored then."""
+    event = gateway.verify(body, signature)
+    handler = handlers.get(event.kind)
+    stored = _store(merchant, event, body, ignored=handler is None)
+    if stored is None:
+        return Outcome.SEEN
+    if handler is None:
+        return Outcome.IGNORED
+    return _handle(stored, 1, event, partial(handler, merchant))
+
+
+def retry_waiting(merchant_of: Callable[[str], MerchantRef], handlers: Handlers, most: int = 100) -> int:
+    """Handle messages that failed or were interrupted, oldest first; how many were tried. A job calls this."""
+    for tried in range(most):
+        with autocommit() as connection:
+            claimed = connection.execute(_claim(clock.now())).one_or_none()
+        if claimed is None:
+            return tried
+        stored, ref, body, attempts = claimed
+        event = read_event(body)
+        log.info("event_again", event=event.id, kind=event.kind, merchant=ref, attempts=attempts)
+        _handle(stored, attempts, event, _found_again(merchant_of, ref, handlers))
+    return most
+
+
+def _claim(now: datetime) -> ReturningUpdate[int, str, bytes, int]:
+    """One statement takes the oldest and puts it off for others, so that two jobs never hold the same one."""
+    waiting = (
+        select(ProviderEvent.id)
+        .where(ProviderEvent.outcome.in_(("new", "failed")), ProviderEvent.next_attempt_at <= now)
+        .order_by(ProviderEvent.next_attempt_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    return (
+        update(ProviderEvent)
+        .where(ProviderEvent.id == waiting)
+        .values(attempts=ProviderEvent.attempts + 1, next_attempt_at=now + PATIENCE)
+        .returning(ProviderEvent.id, ProviderEvent.merchant, ProviderEvent.body, ProviderEvent.attempts)
+    )
+
+
+def _found_again(merchant_of: Callable[[str], MerchantRef], ref: str, handlers: Handlers) -> Callable[[Event], None]:
+    """Looking up the account and the handler may fail as well, and is part of what is tried."""
+    return lambda event: handlers[event.kind](merchant_of(ref), event)
+
+
+def _store(merchant: MerchantRef, event: Event, body: bytes, *, ignored: bool) -> int | None:
+    """The new row's id; None when the event is here already. Durable before this returns."""
+    now = clock.now()
+    row = {
+        "merchant": merchant.ref,
+        "event_id": event.id,
+        "kind": event.kind,
+        "api_version": event.api_version,
+        "object_id": event.object_id,
+        "body": body,
+        "occurred_at": event.created_at,
+        "received_at": now,
+        "next_attempt_at": now + PATIENCE,
+        "outcome": "ignored" if ignored else "new",
+        "attempts": 0 if ignored else 1,
+    }
+    with autocommit() as connection:
+        stored: int | None = connection.scalar(_STORE, row)
+    return stored
+
+
+def _handle(stored: int, attempts: int, event: Event, handler: Callable[[Event], None]) -> Outcome:
+    try:
+        handler(event)
+    except Exception as error:  # whatever it is, the message stays ours: kept, shown to staff, tried again
+        kind = type(error).__name__
+        log.warning("event_failed", event=event.id, kind=event.kind, error=kind)
+        _mark(stored, Outcome.FAILED, kind, clock.now() + pause_after(attempts))
+        return Outcome.FAILED
+    _mark(stored, Outcome.HANDLED, None, clock.now())
+    return Outcome.HANDLED
+
+
+def _mark(stored: int, outcome: Outcome, last_error: str | None, next_attempt_at: datetime) -> None:
+    row = {"id": stored, "outcome": outcome.value, "last_error": last_error, "next_attempt_at": next_attempt_at}
+    with autocommit() as connection:
+        connection.execute(_MARK, row)
+
+
+def pause_after(attempts: int) -> timedelta:
+    """Twenty seconds, then twice as long each time, up to six hours."""
+    return min(timedelta(seconds=10 << min(attempts, 20)), LONGEST_PAUSE)

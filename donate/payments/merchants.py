@@ -1,0 +1,46 @@
+"""Which gateway serves a merchant account: Stripe with its own key, or the sandbox."""
+
+from functools import lru_cache
+
+from donate.errors import N_, BadSetting, DonateError
+from donate.payments.gateway import Gateway, MerchantRef
+from donate.payments.sandbox import keys
+from donate.payments.sandbox.client import SandboxClient
+from donate.payments.stripe import StripeGateway, client_for
+from donate.settings import Settings
+
+
+class SandboxClosed(DonateError):
+    """A book of the sandbox meets an installation that takes real money."""
+
+    sentence = N_("This book belongs to the sandbox, and this installation takes real money.")
+    status = 409
+
+
+def gateway_for(merchant: MerchantRef, settings: Settings) -> Gateway:
+    """The way to the provider of this account. Kept per account, since the SDK's client holds its connections.
+
+    Raises BadSetting when its key is missing or of the other mode, SandboxClosed in production.
+    """
+    if merchant.provider == "sandbox":
+        if settings.is_production:
+            raise SandboxClosed
+        return _sandbox_gateway(merchant, settings.secret_key, settings.base_url)
+    ref = merchant.ref.lower()
+    name = ref.upper().replace("-", "_")
+    key = settings.stripe_keys.get(ref) or settings.stripe_keys.get(name.lower())
+    if key is None:
+        raise BadSetting(name=f"DONATE_STRIPE_{name}_KEY", problem="is missing")
+    secrets = settings.stripe_webhook_secrets.get(ref) or settings.stripe_webhook_secrets.get(name.lower()) or ()
+    return _stripe_gateway(merchant, key, secrets)
+
+
+@lru_cache(maxsize=64)
+def _sandbox_gateway(merchant: MerchantRef, secret_key: str, base_url: str) -> Gateway:
+    client = client_for(keys.api_key(secret_key, merchant), merchant.livemode, SandboxClient(secret_key, base_url))
+    return StripeGateway(merchant, client, (keys.webhook_secret(secret_key, merchant.ref),))
+
+
+@lru_cache(maxsize=64)
+def _stripe_gateway(merchant: MerchantRef, key: str, secrets: tuple[str, ...]) -> Gateway:
+    return StripeGateway(merchant, client_for(key, merchant.livemode), secrets)

@@ -1,0 +1,35 @@
+"""The official SDK's way into the sandbox: its HTTP client, without HTTP."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import stripe
+
+from donate.payments.sandbox.api import SandboxApi
+from donate.payments.sandbox.wsgi import call
+
+
+class SandboxClient(stripe.HTTPClient):
+    """Hands the SDK's requests to the sandbox as a WSGI call. The SDK looks answer headers up in lower case."""
+
+    name = "sandbox"
+
+    def __init__(self, secret_key: str, base_url: str) -> None:
+        super().__init__()
+        self._api = SandboxApi(secret_key, base_url)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        *,
+        _usage: list[str] | None = None,
+    ) -> tuple[str, int, Mapping[str, str]]:
+        body = post_data.encode() if isinstance(post_data, str) else post_data or b""
+        status, answered, content = call(self._api, method, url, headers or {}, body)
+        return content.decode(), status, answered
+
+    def close(self) -> None:
+        """Nothing is held open."""
