@@ -11,11 +11,13 @@ updated once an entry would cost most of the pass. What counts where:
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from donate.ledger.chart import Reason
 
@@ -74,14 +76,14 @@ class Numbered:
     legs: tuple[NumberedLeg, ...]
 
 
-def add_totals(connection: Connection, entries: Sequence[Numbered]) -> None:
+def add_totals(session: Session, entries: Sequence[Numbered]) -> None:
     """Add newly numbered entries to all totals; called once a pass, with each entry exactly once."""
     if not entries:
         return
     as_of = max(entry.log_index for entry in entries)
-    _write_accounts(connection, entries, as_of)
-    _write_days(connection, entries)
-    _write_campaigns(connection, campaign_sums(entries), as_of)
+    _write_accounts(session, entries, as_of)
+    _write_days(session, entries)
+    _write_campaigns(session, campaign_sums(entries), as_of)
 
 
 @dataclass(slots=True)
@@ -123,7 +125,7 @@ def _count_in_fund(columns: dict[str, int], counted_as: str, amount: int) -> Non
         columns["donation_count"] += 1 if amount > 0 else -1
 
 
-def _write_accounts(connection: Connection, entries: Sequence[Numbered], as_of: int) -> None:
+def _write_accounts(session: Session, entries: Sequence[Numbered], as_of: int) -> None:
     sums: dict[int, list[int]] = {}
     for entry in entries:
         for leg in entry.legs:
@@ -136,16 +138,16 @@ def _write_accounts(connection: Connection, entries: Sequence[Numbered], as_of: 
     columns = list(zip(*sums.values(), strict=True))
     names = ("book_ids", "debits", "credits", "debit_counts", "credit_counts")
     facts: dict[str, object] = {name: list(column) for name, column in zip(names, columns, strict=True)}
-    connection.execute(_ADD_ACCOUNTS, facts | {"account_ids": list(sums), "as_of": as_of})
+    session.execute(_ADD_ACCOUNTS, facts | {"account_ids": list(sums), "as_of": as_of})
 
 
-def _write_days(connection: Connection, entries: Sequence[Numbered]) -> None:
+def _write_days(session: Session, entries: Sequence[Numbered]) -> None:
     sums: dict[tuple[int, str, date, str], list[int]] = defaultdict(lambda: [0, 0])
     for entry in entries:
         row = sums[entry.book_id, entry.campaign or "", entry.effective_on, entry.reason]
         row[0] += sum(leg.amount_minor for leg in entry.legs)
         row[1] += 1
-    connection.execute(
+    session.execute(
         _ADD_DAYS,
         {
             "book_ids": [book_id for book_id, _, _, _ in sums],
@@ -158,31 +160,30 @@ def _write_days(connection: Connection, entries: Sequence[Numbered]) -> None:
     )
 
 
-def _write_campaigns(connection: Connection, sums: Mapping[str, CampaignSum], as_of: int) -> None:
+def _write_campaigns(session: Session, sums: Mapping[str, CampaignSum], as_of: int) -> None:
     if not sums:
         return
     facts: dict[str, object] = {column: [row.columns[column] for row in sums.values()] for column in CAMPAIGN_COLUMNS}
     facts["campaigns"] = list(sums)
     facts["book_ids"] = [row.book_id for row in sums.values()]
-    connection.execute(_ADD_CAMPAIGNS, facts | {"as_of": as_of})
+    session.execute(_ADD_CAMPAIGNS, facts | {"as_of": as_of})
 
 
-def number_receipts(connection: Connection, entries: Sequence[Numbered]) -> None:
+def number_receipts(session: Session, entries: Sequence[Numbered]) -> None:
     """Give each donation among `entries` the next receipt number of its book and year, in log order."""
     donations = sorted((entry for entry in entries if entry.reason in RECEIPTED), key=lambda entry: entry.log_index)
     if not donations:
         return
     series = sorted({(entry.book_id, entry.effective_on.year) for entry in donations})
     books, years = [book_id for book_id, _ in series], [year for _, year in series]
-    last: dict[tuple[int, int], int] = {}
-    for book_id, year, number in connection.execute(_LAST_RECEIPTS, {"book_ids": books, "years": years}):
-        last[book_id, year] = number
+    rows: Iterable[Any] = session.execute(_LAST_RECEIPTS, {"book_ids": books, "years": years})
+    last = {(book_id, year): number for book_id, year, number in rows}
     numbers = []
     for entry in donations:
         key = entry.book_id, entry.effective_on.year
         last[key] += 1
         numbers.append(last[key])
-    connection.execute(
+    session.execute(
         _INSERT_RECEIPTS,
         {
             "entry_ids": [entry.entry_id for entry in donations],

@@ -4,11 +4,13 @@ A line is written once, by the sequencer, inside the pass that numbers it; nothi
 make it again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from donate.ledger.chart import Reason
 from donate.tlog import leaf as tlog
@@ -45,30 +47,27 @@ class Line:
     opens: str | None = None
 
 
-def append(connection: Connection, lines: Sequence[Line]) -> None:
+def append(session: Session, lines: Sequence[Line]) -> None:
     """Write lines at the indexes that their leaves carry. Only inside a pass, which holds the sequencer's row."""
-    driver = connection.connection.driver_connection
+    driver = session.connection().connection.driver_connection
     assert driver is not None
     with driver.cursor() as cursor, cursor.copy(f"COPY log_leaf ({_COLUMNS}) FROM STDIN") as copy:
         for line in lines:
             copy.write_row(_row(line))
 
 
-def opened(connection: Connection, keys: Sequence[str]) -> set[str]:
+def opened(session: Session, keys: Sequence[str]) -> set[str]:
     """Which of these (`book:…`, `account:…`, `campaign:…`) the log has opened already."""
-    found = connection.scalars(text("SELECT opens FROM log_leaf WHERE opens = ANY(:keys)"), {"keys": list(keys)})
+    found = session.scalars(text("SELECT opens FROM log_leaf WHERE opens = ANY(:keys)"), {"keys": list(keys)})
     return {key for key in found if key is not None}
 
 
-def indexes_of(connection: Connection, entry_ids: Sequence[int]) -> dict[int, int]:
+def indexes_of(session: Session, entry_ids: Sequence[int]) -> dict[int, int]:
     """Log indexes of those entries that have one."""
-    rows = connection.execute(
+    rows: Iterable[Any] = session.execute(
         text("SELECT entry_id, log_index FROM log_leaf WHERE entry_id = ANY(:ids)"), {"ids": list(entry_ids)}
     )
-    found: dict[int, int] = {}
-    for entry_id, log_index in rows:
-        found[entry_id] = log_index
-    return found
+    return dict(rows)
 
 
 def _row(line: Line) -> tuple[int | str | bytes | date | None, ...]:

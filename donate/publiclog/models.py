@@ -53,5 +53,4 @@ class Sequencer(Base, kw_only=True):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     next_index: Mapped[int]
     floor_entry_id: Mapped[int]  # where reading the queue begins; below it only late commits can wait
-    swept_at: Mapped[datetime]  # when the queue was last read from its very beginning
     passed_at: Mapped[datetime]  # when the last pass ran

@@ -18,13 +18,21 @@ class NotCanonical(DonateError):
     sentence = N_("This is not a canonical log record: %(problem)s")
 
 
+# For such values the standard encoder writes exactly what RFC 8785 asks for: its escapes are the minimal ones, and the
+# order of ASCII keys is the same by code point as by UTF-16 unit.
+_encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
 def encode_canonical(value: object) -> bytes:
     """The one spelling of `value`, made of mappings, lists or tuples, and strings. Raises NotCanonical."""
     _refuse_unfit(value)
+    return spell(value)
+
+
+def spell(value: object) -> bytes:
+    """`encode_canonical` for a value of which the caller has made sure that it holds nothing else."""
     try:
-        # For such values the standard encoder writes exactly what RFC 8785 asks for: its escapes are the minimal
-        # ones, and the order of ASCII keys is the same by code point as by UTF-16 unit.
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        return _encoder.encode(value).encode()
     except UnicodeEncodeError as error:
         raise NotCanonical(problem="half of a surrogate pair") from error
 

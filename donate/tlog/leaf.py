@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from donate.errors import N_, DonateError
-from donate.tlog.canonical import NotCanonical, decode_canonical, encode_canonical
+from donate.tlog.canonical import NotCanonical, decode_canonical, encode_canonical, spell
 from donate.tlog.spelling import Ascending, Day, Hash, Integer, Spelling, Text
 
 MAX_LEAF_BYTES = 1024
@@ -222,7 +222,7 @@ def encode(leaf: Leaf) -> bytes:
         value = getattr(leaf, key)
         if value is not None:
             spelt[key] = spelling.write(value)
-    data = encode_canonical(spelt)
+    data = spell(spelt)
     if len(data) > MAX_LEAF_BYTES:
         raise NotCanonical(problem=f"a leaf has {MAX_LEAF_BYTES} bytes at most")
     return data

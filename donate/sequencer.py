@@ -1,0 +1,270 @@
+"""The one background writer: gives every entry its place in the public log and adds it to all totals.
+
+A pass is one transaction that holds the sequencer's row, so a second sequencer waits and a crash is a rollback.
+Donations never wait for it: without it the site still takes money and pages show an older "as of".
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from threading import Event
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from donate import clock
+from donate.db import Database, Role
+from donate.ledger import totals
+from donate.ledger.chart import Reason
+from donate.ledger.totals import Numbered, NumberedLeg
+from donate.publiclog import log, queue
+from donate.publiclog.log import Line
+from donate.publiclog.queue import AccountFacts, WaitingEntry
+from donate.settings import Settings
+from donate.tlog.leaf import EntryLeaf, LeafLeg, OpenAccount, OpenBook, OpenCampaign
+
+PASS_ENTRIES = 2_000
+POLL_SECONDS = 0.1
+SWEEP_SECONDS = 10
+RETRY_SECONDS = 1
+
+# Shuffled, each group among itself, before everything else: money given, jar directions (which need the filled jar
+# before them), then fees, whose order and amounts would otherwise tell the order of the donations.
+SHUFFLED = (
+    frozenset({Reason.DONATION, Reason.RECORDED_DONATION, Reason.JAR_FILLED}),
+    frozenset({Reason.JAR_DIRECTED}),
+    frozenset({Reason.PROCESSING_FEE, Reason.FEE_COVERED}),
+)
+
+_random = secrets.SystemRandom()
+_lines = structlog.get_logger("donate.sequencer")
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """What a pass did: entries that got a number, and the log's size after it."""
+
+    entry_count: int
+    log_size: int
+
+
+def run_pass(database: Database, *, sweep: bool = False) -> PassResult:
+    """Number the oldest entries of the queue, at most PASS_ENTRIES, and add them to all totals.
+
+    The queue is read from its floor; `sweep` reads it from the very beginning, for what was committed late.
+    """
+    with database.transaction(Role.SEQUENCER) as session:
+        next_index, floor = queue.lock(session)
+        batch = queue.read(session, floor=0 if sweep else floor, at_most=PASS_ENTRIES)
+        if not batch:
+            return PassResult(0, next_index)
+        new_floor = batch[-1].id + 1
+        reversed_indexes = _pull_in_what_is_reversed(session, batch)
+        numbering = _Numbering(session, batch, next_index, reversed_indexes)
+        for entry in log_order(batch):
+            numbering.add(entry)
+        log.append(session, numbering.lines)
+        totals.add_totals(session, numbering.numbered)
+        totals.number_receipts(session, numbering.numbered)
+        ids = [entry.id for entry in batch]
+        queue.advance(session, entry_ids=ids, next_index=numbering.next_index, floor=new_floor, at=clock.now())
+        return PassResult(len(batch), numbering.next_index)
+
+
+def drain(database: Database) -> int:
+    """Passes until the queue is empty; how many entries they numbered."""
+    entry_count = 0
+    while (result := run_pass(database, sweep=True)).entry_count:
+        entry_count += result.entry_count
+    return entry_count
+
+
+def run_forever(database: Database, settings: Settings, stop: Event) -> None:
+    """Passes as entries gather, until `stop` is set. A database that is away for a while is waited for."""
+    sweep_at = time.monotonic()
+    while not stop.is_set():
+        try:
+            sweep = time.monotonic() >= sweep_at
+            if sweep:
+                sweep_at = time.monotonic() + SWEEP_SECONDS
+            if is_due(database, settings, sweep=sweep):
+                result = run_pass(database, sweep=sweep)
+                if result.entry_count == PASS_ENTRIES:
+                    continue
+            stop.wait(POLL_SECONDS)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            _lines.warning("the database is away; trying again", problem=type(error.orig).__name__)
+            stop.wait(RETRY_SECONDS)
+
+
+def is_due(database: Database, settings: Settings, *, sweep: bool) -> bool:
+    """Whether enough donations or enough time have gathered for a pass."""
+    donations = [reason.value for reason in SHUFFLED[0] | SHUFFLED[1]]
+    with database.reading(Role.SEQUENCER) as session:
+        gathered = queue.gathered(session, donations=donations, at_most=PASS_ENTRIES, sweep=sweep)
+    if gathered.oldest_at is None:
+        return False
+    patience = timedelta(seconds=min(settings.sequencer_seconds, settings.merge_delay_seconds))
+    return (
+        gathered.donation_count >= settings.sequencer_batch
+        or gathered.entry_count >= PASS_ENTRIES
+        or clock.now() - gathered.oldest_at >= patience
+    )
+
+
+def log_order(
+    batch: Sequence[WaitingEntry], shuffle: Callable[[list[WaitingEntry]], None] = _random.shuffle
+) -> list[WaitingEntry]:
+    """The order in which a pass numbers its entries.
+
+    What donors gave comes first and shuffled, so that an anonymous donation cannot be told by its moment and no
+    fund is spent from before it is filled. All else follows as it was booked, and a reversal is always booked after
+    what it reverses.
+    """
+    groups: list[list[WaitingEntry]] = [[] for _ in SHUFFLED]
+    rest = []
+    for entry in batch:
+        for reasons, group in zip(SHUFFLED, groups, strict=True):
+            if entry.reason in reasons:
+                group.append(entry)
+                break
+        else:
+            rest.append(entry)
+    for group in groups:
+        shuffle(group)
+    rest.sort(key=lambda entry: entry.id)
+    return [entry for group in (*groups, rest) for entry in group]
+
+
+class _Numbering:
+    """Numbers entries one after the other and collects their lines, each behind the `open` lines that it needs."""
+
+    def __init__(
+        self, session: Session, batch: Sequence[WaitingEntry], next_index: int, numbered: dict[int, int]
+    ) -> None:
+        self.next_index = next_index
+        self.lines: list[Line] = []
+        self.numbered: list[Numbered] = []
+        self._indexes = numbered  # of what the batch's reversals reverse, and of the batch itself as it goes
+        self._accounts = queue.read_accounts(session, batch)
+        self._opened = log.opened(session, self._keys(batch))
+
+    def _keys(self, batch: Sequence[WaitingEntry]) -> list[str]:
+        keys = set()
+        for account in self._accounts.values():
+            keys |= {f"book:{account.book_ref}", f"account:{account.book_ref}:{account.code}"}
+        for entry in batch:
+            if entry.campaign is not None:
+                keys.add(f"campaign:{self._accounts[entry.legs[0][0]].book_ref}:{entry.campaign}")
+        return sorted(keys)
+
+    def add(self, entry: WaitingEntry) -> None:
+        """Give `entry` the next number."""
+        legs = [(self._accounts[debit], self._accounts[credit], amount) for debit, credit, amount in entry.legs]
+        for debit, credit, _ in legs:
+            self._open_account(entry.book_id, debit)
+            self._open_account(entry.book_id, credit)
+        if entry.campaign is not None:
+            self._open_campaign(entry.book_id, legs[0][0], entry.campaign)
+        leaf = EntryLeaf(
+            seq=self.next_index,
+            book=legs[0][0].book_ref,
+            day=entry.effective_on,
+            reason=entry.reason,
+            cur=legs[0][0].currency,
+            legs=tuple(LeafLeg(debit.code, credit.code, amount) for debit, credit, amount in legs),
+            cm=entry.commitment,
+            campaign=entry.campaign,
+            rev=None if entry.reverses is None else self._indexes[entry.reverses],
+            doc=entry.document,
+            note=entry.note,
+            ref=entry.reference if entry.reason in log.REFERENCED else None,
+            settle=entry.reference if entry.reason in log.SETTLEMENTS else None,
+        )
+        self._indexes[entry.id] = leaf.seq
+        self.numbered.append(
+            Numbered(
+                leaf.seq,
+                entry.id,
+                entry.book_id,
+                entry.reason,
+                entry.reversed_reason or entry.reason,
+                entry.campaign,
+                entry.effective_on,
+                tuple(
+                    NumberedLeg(debit.id, credit.id, amount, debit.fund, credit.fund) for debit, credit, amount in legs
+                ),
+            )
+        )
+        self._append(Line(leaf, entry.book_id, entry_id=entry.id))
+
+    def _open_account(self, book_id: int, account: AccountFacts) -> None:
+        key = f"account:{account.book_ref}:{account.code}"
+        if key in self._opened:
+            return
+        self._open_book(book_id, account)
+        leaf = OpenAccount(
+            seq=self.next_index,
+            book=account.book_ref,
+            day=_day(account.opened_at, account),
+            account=account.code,
+            cls=account.account_class,
+            campaign=account.fund,
+        )
+        self._open(key, Line(leaf, book_id, opens=key))
+
+    def _open_book(self, book_id: int, account: AccountFacts) -> None:
+        key = f"book:{account.book_ref}"
+        if key in self._opened:
+            return
+        leaf = OpenBook(
+            seq=self.next_index,
+            book=account.book_ref,
+            day=_day(account.book_opened_at, account),
+            host=account.host,
+            cur=account.currency,
+            mode=account.mode,
+            zone=account.time_zone,
+        )
+        self._open(key, Line(leaf, book_id, opens=key))
+
+    def _open_campaign(self, book_id: int, account: AccountFacts, campaign: str) -> None:
+        key = f"campaign:{account.book_ref}:{campaign}"
+        if key not in self._opened:
+            day = _day(clock.now(), account)
+            leaf = OpenCampaign(seq=self.next_index, book=account.book_ref, day=day, campaign=campaign)
+            self._open(key, Line(leaf, book_id, opens=key))
+
+    def _open(self, key: str, line: Line) -> None:
+        self._opened.add(key)
+        self._append(line)
+
+    def _append(self, line: Line) -> None:
+        self.lines.append(line)
+        self.next_index += 1
+
+
+def _day(moment: datetime, account: AccountFacts) -> date:
+    return moment.astimezone(ZoneInfo(account.time_zone)).date()
+
+
+def _pull_in_what_is_reversed(session: Session, batch: list[WaitingEntry]) -> dict[int, int]:
+    """Log indexes of what the batch reverses from earlier passes.
+
+    An original that was committed late, with an id below the floor, has none yet: it joins the batch.
+    """
+    ids = {entry.id for entry in batch}
+    reversed_ids = [entry.reverses for entry in batch if entry.reverses is not None and entry.reverses not in ids]
+    if not reversed_ids:
+        return {}
+    indexes = log.indexes_of(session, reversed_ids)
+    late = [entry_id for entry_id in reversed_ids if entry_id not in indexes]
+    if late:
+        batch.extend(queue.read_late(session, late))
+    return indexes
