@@ -59,7 +59,11 @@ def install(app: Flask, settings: Settings) -> None:
         original = getattr(error, "original_exception", None) or error
         fault = fault_of(original, with_words=not settings.is_production)
         log.error("broken", request_id=g.get("request_id"), endpoint=request.endpoint, **fault)
-        return answer(500)
+        try:
+            return answer(500)
+        except Exception as second:  # the page itself may be what is broken; say so in plain text, whatever it is
+            log.error("broken page", request_id=g.get("request_id"), **fault_of(second, with_words=False))
+            return Response(SENTENCES[500], 500, mimetype="text/plain", headers={"Cache-Control": "no-store"})
 
     app.register_error_handler(500, broken)
 
