@@ -1,0 +1,105 @@
+"""The figures of a campaign as pages show them: numbered entries only, each as of a line of the public log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import ScalarSelect, func, select
+
+from donate.campaigns.models import Campaign, UnitPrice
+from donate.ledger.models import CampaignTotal
+from donate.publiclog.models import LogLeaf
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """The newest line of the public log that a figure holds, and its day."""
+
+    index: int
+    day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a campaign received and what became of it, in minor units, and the price that turns it into meals."""
+
+    currency: str
+    price_minor: int
+    goal_minor: int
+    received_minor: int
+    donation_count: int
+    refunded_minor: int
+    fees_minor: int
+    disbursed_minor: int
+    evidenced_minor: int
+    as_of: AsOf | None  # none before the first numbered entry
+
+    @property
+    def balance_minor(self) -> int:
+        return self.received_minor - self.refunded_minor - self.fees_minor - self.disbursed_minor
+
+    @property
+    def net_minor(self) -> int:
+        """What reached the fund after fees and refunds."""
+        return self.received_minor - self.refunded_minor - self.fees_minor
+
+    @property
+    def goal_units(self) -> int:
+        return self.goal_minor // self.price_minor
+
+    @property
+    def funded_units(self) -> int:
+        return self.received_minor // self.price_minor
+
+    @property
+    def evidenced_units(self) -> int:
+        return self.evidenced_minor // self.price_minor
+
+
+TOTAL_COLUMNS = (
+    func.coalesce(CampaignTotal.received_minor, 0),
+    func.coalesce(CampaignTotal.donation_count, 0),
+    func.coalesce(CampaignTotal.refunded_minor, 0),
+    func.coalesce(CampaignTotal.fees_minor, 0),
+    func.coalesce(CampaignTotal.disbursed_minor, 0),
+    func.coalesce(CampaignTotal.evidenced_minor, 0),
+    CampaignTotal.as_of,
+    LogLeaf.day,
+)
+
+
+def figures(campaign: Campaign, price_minor: int, total: Sequence[object]) -> Figures:
+    """From a campaign, its price and the values of TOTAL_COLUMNS."""
+    received, count, refunded, fees, disbursed, evidenced, index, day = total
+    return Figures(
+        currency=campaign.currency,
+        price_minor=price_minor,
+        goal_minor=campaign.goal_minor or 0,
+        received_minor=_whole(received),
+        donation_count=_whole(count),
+        refunded_minor=_whole(refunded),
+        fees_minor=_whole(fees),
+        disbursed_minor=_whole(disbursed),
+        evidenced_minor=_whole(evidenced),
+        as_of=AsOf(_whole(index), day) if index is not None and isinstance(day, date) else None,
+    )
+
+
+def price_on(on: date) -> ScalarSelect[int]:
+    """The price of one unit on a day; before the first one counts, the first."""
+    return (
+        select(UnitPrice.amount_minor)
+        .where(UnitPrice.campaign_id == Campaign.id, UnitPrice.effective_on <= on)
+        .order_by(UnitPrice.effective_on.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def the_day_before(on: date) -> date:
+    return on - timedelta(days=1)
+
+
+def _whole(value: object) -> int:
+    assert isinstance(value, int)
+    return value
