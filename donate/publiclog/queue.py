@@ -108,15 +108,16 @@ def _entries(session: Session, statement: TextClause, facts: dict[str, object]) 
 
 _LOCK = text("SELECT next_index, floor_entry_id FROM sequencer WHERE id = 1 FOR UPDATE")
 
+# OFFSET 0 keeps each look-up a look-up: left free, the planner joined a batch by reading all transfers ever made.
 _READ_QUEUE = """
     SELECT entry.id, entry.book_id, entry.reason, entry.campaign, entry.reference, entry.effective_on, entry.reverses,
            (SELECT original.reason FROM entry original WHERE original.id = entry.reverses),
            entry.document_sha256, entry.note_sha256, entry.commitment,
-           transfer.debit_id, transfer.credit_id, transfer.amount_minor
+           leg.debit_id, leg.credit_id, leg.amount_minor
     FROM ({waiting}) AS waiting
-    JOIN entry ON entry.id = waiting.entry_id
-    JOIN transfer ON transfer.entry_id = entry.id
-    ORDER BY entry.id, transfer.line
+    CROSS JOIN LATERAL (SELECT * FROM entry WHERE id = waiting.entry_id OFFSET 0) AS entry
+    CROSS JOIN LATERAL (SELECT * FROM transfer WHERE entry_id = waiting.entry_id OFFSET 0) AS leg
+    ORDER BY entry.id, leg.line
 """
 _READ = text(
     _READ_QUEUE.format(
@@ -144,6 +145,7 @@ _GATHERED = text(
       SELECT entry_id FROM entry_pending
       WHERE entry_id >= (SELECT CASE WHEN :sweep THEN 0 ELSE floor_entry_id END FROM sequencer WHERE id = 1)
       ORDER BY entry_id LIMIT :at_most
-    ) AS waiting JOIN entry ON entry.id = waiting.entry_id
+    ) AS waiting
+    CROSS JOIN LATERAL (SELECT reason, recorded_at FROM entry WHERE id = waiting.entry_id OFFSET 0) AS entry
     """
 )
