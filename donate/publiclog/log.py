@@ -4,7 +4,7 @@ A line is written once, by the sequencer, inside the pass that numbers it; nothi
 make it again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -64,9 +64,8 @@ def opened(session: Session, keys: Sequence[str]) -> set[str]:
 
 def indexes_of(session: Session, entry_ids: Sequence[int]) -> dict[int, int]:
     """Log indexes of those entries that have one."""
-    rows: Iterable[Any] = session.execute(
-        text("SELECT entry_id, log_index FROM log_leaf WHERE entry_id = ANY(:ids)"), {"ids": list(entry_ids)}
-    )
+    statement = text("SELECT entry_id, log_index FROM log_leaf WHERE entry_id = ANY(:ids)")
+    rows: Sequence[Any] = session.execute(statement, {"ids": list(entry_ids)}).all()
     return dict(rows)
 
 
