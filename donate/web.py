@@ -18,7 +18,11 @@ from typing import Any
 from flask import Blueprint, Flask, g, redirect
 from werkzeug.wrappers import Response
 
-from donate import web_guards
+from donate import web_guards, webhooks
+from donate.giving import donor as giving_donor
+from donate.giving import organiser as giving_organiser
+from donate.giving import staff as giving_staff
+from donate.payments import donor as sandbox
 from donate.people import session, signin, user
 from donate.settings import Settings
 
@@ -31,13 +35,17 @@ def hang_doors(app: Flask, settings: Settings) -> None:
     web_guards.install(app)
     hang(app, "site", bare=[("/", root, ["GET"])])
     hang(app, "public")
-    hang(app, "donor")
+    hang(app, "donor", giving_donor.ROUTES)
+    hang(app, "webhooks", bare=webhooks.BARE_ROUTES)
+    if not settings.is_production:
+        hang(app, "sandbox", sandbox.ROUTES)
     hang(app, "session", session.ROUTES)
     hang(app, "user", user.ROUTES, guard=web_guards.signed_in)
-    hang(app, "organiser", guard=web_guards.organiser)
+    hang(app, "organiser", giving_organiser.ROUTES, guard=web_guards.organiser)
     hang(app, "reviewer", guard=web_guards.reviewer)
-    hang(app, "staff", guard=web_guards.admin)
+    hang(app, "staff", giving_staff.ROUTES, guard=web_guards.admin)
     hang(app, "auditor", guard=web_guards.auditor)
+    webhooks.install(app)
 
 
 def hang(
