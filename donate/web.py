@@ -45,7 +45,6 @@ def hang_doors(app: Flask, settings: Settings) -> None:
     hang(app, "reviewer", guard=web_guards.reviewer)
     hang(app, "staff", giving_staff.ROUTES, guard=web_guards.admin)
     hang(app, "auditor", guard=web_guards.auditor)
-    webhooks.install(app)
 
 
 def hang(

@@ -79,10 +79,10 @@ def book_fee(session: Session, reference: UUID, fee: ChargeFee) -> bool:
     return True
 
 
-def is_covered(session: Session, book_id: int, fee_minor: int) -> bool:
-    """Whether the fee-cover fund holds a fee of this size now; what the give page says about it."""
-    available: int = session.scalar(_COVER_AVAILABLE, {"book_id": book_id}) or 0
-    return available >= fee_minor > 0
+def cover_available(session: Session, book_id: int) -> int:
+    """What the host's fee-cover fund holds now."""
+    available: int | None = session.scalar(_COVER_AVAILABLE, {"book_id": book_id})
+    return int(available or 0)
 
 
 def _entries(session: Session, paid: _Paid, fee_minor: int) -> list[NewEntry]:
@@ -158,10 +158,10 @@ def _entry(paid: _Paid, part: str, campaign: str | None, reason: Reason, kind: s
 
 def _take_cover(session: Session, book_id: int, fee_minor: int) -> bool:
     """Whether the fee-cover fund pays. One at a time for each book, so that two never spend the same money."""
-    if not is_covered(session, book_id, fee_minor):
+    if cover_available(session, book_id) < fee_minor:
         return False
     session.execute(_LOCK_COVER, {"book_id": book_id})
-    return is_covered(session, book_id, fee_minor)
+    return cover_available(session, book_id) >= fee_minor
 
 
 _LOCK = text(

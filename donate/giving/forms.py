@@ -109,6 +109,12 @@ class Order:
     def amount_minor(self) -> int:
         return sum(line.amount_minor for line in self.lines)
 
+    @property
+    def content(self) -> list[object]:
+        """Everything typed, for the hash that tells the same form from a changed one."""
+        lines = [[line.campaign, line.amount_minor] for line in self.lines]
+        return [lines, self.method, self.name, self.name_is_public, self.email, self.words]
+
 
 @dataclass(slots=True)
 class BadForm(Exception):

@@ -1,0 +1,188 @@
+"""The donor's door: give, confirming, receipt. No session and no cookie; what is private hangs on a secret link."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+
+from flask import Response, current_app, g, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as Answer
+
+from donate import clock
+from donate.db import reading, transaction
+from donate.errors import DonateError
+from donate.giving import forms, token
+from donate.giving.payment import begin_payment
+from donate.giving.qr import qr_code
+from donate.giving.queries import GivePage, give_page
+from donate.giving.receipts import progress_of, receipt_page
+from donate.giving.service import CheckoutOver, FormAlreadyUsed, NewCheckout
+from donate.giving.sync import sync_checkout
+from donate.money import parse_amount
+from donate.payments.gateway import ProviderRefused, ProviderUnavailable
+from donate.people import limits
+from donate.same_site import require_same_site
+from donate.settings import Settings
+
+# Card testing is the normal attack. Many donors share one network, few share a browser's name within it.
+WITHIN = timedelta(minutes=10)
+MOST_PER_BROWSER, MOST_PER_NETWORK = 60, 600
+
+# Answers to which the same token may be sent again: nothing was started, or going on is wanted.
+_KEEPS_TOKEN = (ProviderUnavailable,)
+
+
+def give(ref: str) -> Answer:
+    """The form, and what is sent from it. `?c=<ref>&amount=` adds further campaigns of the same host."""
+    with reading() as session:
+        page = give_page(session, (ref, *request.args.getlist("c")))
+    closed = next((campaign.closed_reason for campaign in page.campaigns if campaign.closed_reason), None)
+    if closed is not None:
+        return make_response(render_template("donor/closed.html", page=page, reason=closed), closed.status)
+    if request.method == "GET":
+        return _form(page, _asked_for(page), {}, None)
+    require_same_site()
+    _limit()
+    return _send(page)
+
+
+def _send(page: GivePage) -> Answer:
+    settings: Settings = current_app.config["SETTINGS"]
+    sent = request.form.get("token", "")
+    errors: dict[str, DonateError] = {}
+    form_token = None
+    try:
+        form_token = token.read(settings.secret_key, sent, page.refs)
+    except DonateError as error:
+        errors[""] = error
+    try:
+        order = forms.read_order(request.form, page.refs, page.terms)
+    except forms.BadForm as bad:
+        errors |= bad.errors
+    if errors or form_token is None:
+        return _form(page, request.form, errors, sent if form_token else None)
+    new = NewCheckout(
+        public_id=form_token.checkout,
+        book_id=page.campaign.book_id,
+        merchant_account_id=page.merchant_account_id,
+        currency=page.terms.currency,
+        locale=g.locale,
+        order=order,
+        content_sha256=token.content_hash(settings.secret_key, order.content),
+    )
+    try:
+        begun = begin_payment(new, settings)
+    except (FormAlreadyUsed, CheckoutOver, ProviderRefused, ProviderUnavailable) as error:
+        kept = sent if isinstance(error, _KEEPS_TOKEN) else None
+        return _form(page, request.form, {_place(error, page): error}, kept)
+    return redirect(begun.provider_url or url_for("donor.confirming", secret=begun.secret), 303)
+
+
+def _place(error: DonateError, page: GivePage) -> str:
+    """The field that an answer of the provider belongs to."""
+    return forms.amount_field(0, len(page.campaigns)) if error.field == "amount" else ""
+
+
+def _form(page: GivePage, typed: Mapping[str, str], errors: dict[str, DonateError], kept: str | None) -> Answer:
+    """The give page. A kept token belongs to the same checkout; without one a fresh token starts another."""
+    settings: Settings = current_app.config["SETTINGS"]
+    fees = page.fees(_amount_typed(page, typed))
+    html = render_template(
+        "donor/give.html",
+        page=page,
+        fees=fees,
+        is_fee_covered=page.is_fee_covered(fees),
+        typed=typed,
+        amount_fields=[forms.amount_field(index, len(page.campaigns)) for index in range(len(page.campaigns))],
+        errors=errors,
+        token=kept or token.issue(settings.secret_key, page.refs),
+    )
+    return make_response(html, max((error.status for error in errors.values()), default=200))
+
+
+def _asked_for(page: GivePage) -> dict[str, str]:
+    """What a link or the campaign page's form asks for, as if it had been typed here."""
+    amounts = request.args.getlist("amount")
+    if len(page.campaigns) > 1:
+        return {
+            forms.amount_field(index, len(page.campaigns)): amount[:20]
+            for index, amount in enumerate(amounts[: len(page.campaigns)])
+        }
+    asked = {"own": request.args.get("own", "")[:20], "amount": amounts[0][:20] if amounts else ""}
+    try:
+        asked["amount"] = parse_amount(asked["amount"], page.terms.currency).plain
+    except DonateError:
+        return asked
+    offered = {count * page.campaign.unit_price_minor for count in page.meal_counts}
+    if not asked["own"] and parse_amount(asked["amount"], page.terms.currency).minor not in offered:
+        asked["own"] = asked["amount"]
+    return asked
+
+
+def _amount_typed(page: GivePage, typed: Mapping[str, str]) -> int | None:
+    """The amount that the fee is shown for: what was chosen so far, if it is one."""
+    if len(page.campaigns) > 1:
+        return None
+    try:
+        return parse_amount(typed.get("own") or typed.get("amount") or "", page.terms.currency).minor or None
+    except DonateError:
+        return None
+
+
+def _limit() -> None:
+    """Raises TooManyAttempts."""
+    network = limits.network_of(request.remote_addr or "")
+    browser = f"{network} {request.headers.get('User-Agent', '')}"
+    with transaction() as session:
+        is_allowed = all(
+            [
+                limits.allow(session, scope="checkout by browser", key=browser, most=MOST_PER_BROWSER, within=WITHIN),
+                limits.allow(session, scope="checkout by network", key=network, most=MOST_PER_NETWORK, within=WITHIN),
+            ]
+        )
+    if not is_allowed:
+        raise limits.TooManyAttempts(minutes=int(WITHIN.total_seconds()) // 60)
+
+
+def confirming(secret: str) -> Answer:
+    """Back from the provider: asks it, and claims nothing before our own row says so."""
+    with reading() as session:
+        progress = progress_of(session, secret)
+    if progress.is_waiting:
+        # Where the provider does not answer, the page goes on saying that it is being confirmed, which is true.
+        with suppress(ProviderUnavailable, ProviderRefused):
+            sync_checkout(progress.public_id, current_app.config["SETTINGS"])
+        with reading() as session:
+            progress = progress_of(session, secret)
+    if progress.is_booked:
+        return redirect(url_for("donor.receipt", secret=secret), 303)
+    return _private(render_template("donor/confirming.html", progress=progress))
+
+
+def receipt(secret: str) -> Answer:
+    """One receipt for each donation of a paid checkout."""
+    settings: Settings = current_app.config["SETTINGS"]
+    with reading() as session:
+        page = receipt_page(session, secret)
+    if page is None:
+        return redirect(url_for("donor.confirming", secret=secret), 303)
+    codes = {
+        receipt.log_index: qr_code(f"{settings.base_url}/{g.locale}/ledger/{receipt.log_index}")
+        for receipt in page.receipts
+        if receipt.log_index is not None
+    }
+    return _private(render_template("donor/receipt.html", page=page, codes=codes, now=clock.now()))
+
+
+def _private(html: str) -> Response:
+    """A page behind a secret link: kept by nobody, found by no search engine, its address passed on to nobody."""
+    answer = make_response(html)
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    answer.headers["X-Robots-Tag"] = "noindex"
+    return answer
+
+
+ROUTES = [
+    ("/give/<ref>", give, ["GET", "POST"]),
+    ("/paid/<secret>", confirming, ["GET"]),
+    ("/r/<secret>", receipt, ["GET"]),
+]
