@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import stripe
+
 from donate import clock
 from donate.payments.gateway import SESSION_LIFETIME, Gateway, Line, MerchantRef, OpenedSession, SessionRequest
 from donate.payments.merchants import gateway_for

@@ -1,19 +1,19 @@
 """One payment through the official SDK, against the sandbox, from opening to its fee."""
 
 import pytest
+
 from donate import clock
 from donate.db import Database, transaction
 from donate.payments.gateway import NoSuchSession
 from donate.payments.sandbox import deliveries, outcomes
 from donate.payments.tariffs import fee_of
 from donate.settings import Settings
-
 from tests.payments import factories as make
 
 
 def test_an_opened_session_has_a_page_and_nothing_is_paid(database: Database, settings: Settings) -> None:
     gateway, session, reference = make.opened(settings)
-    assert session.url == f"{settings.base_url}/sandbox/pay/{session.session_id}"
+    assert session.url == f"{settings.base_url}/zh/sandbox/pay/{session.session_id}"
     now = gateway.read_session(session.session_id)
     assert (now.status, now.amount_minor, now.currency) == ("open", 1500, "CNY")
     assert (now.reference, now.charge_id, now.fee_minor) == (reference, None, None)

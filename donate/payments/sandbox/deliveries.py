@@ -32,15 +32,17 @@ HTTP_SECONDS = 10
 log = structlog.get_logger("donate.sandbox")
 
 
-def deliver_due(secret_key: str, post: Post, *, now: datetime | None = None, most: int = 100) -> int:
+def deliver_due(
+    secret_key: str, post: Post, *, now: datetime | None = None, most: int = 100, merchant: str | None = None
+) -> int:
     """Let time pass in the sandbox, then send what is due; how many messages were sent. No transaction is held."""
     moment = now or clock.now()
     with db.transaction() as session:
-        outcomes.ripen(session, moment)
+        outcomes.ripen(session, moment, merchant)
     with db.transaction() as session:
-        claimed = session.execute(_claim(moment, most)).all()
-    for delivery_id, merchant, body, attempts, lost_first in sorted(claimed):
-        status = 0 if attempts <= lost_first else _send(secret_key, post, merchant, body.encode())
+        claimed = session.execute(_claim(moment, most, merchant)).all()
+    for delivery_id, to, body, attempts, lost_first in sorted(claimed):
+        status = 0 if attempts <= lost_first else _send(secret_key, post, to, body.encode())
         _note(delivery_id, status, attempts, moment)
     return len(claimed)
 
@@ -94,7 +96,7 @@ def disturb(
         row.private = {**row.private, "disturbance": disturbance}
 
 
-def _claim(now: datetime, most: int) -> ReturningUpdate[int, str, str, int, int]:
+def _claim(now: datetime, most: int, merchant: str | None) -> ReturningUpdate[int, str, str, int, int]:
     """Take what is due and put it off, so that two postmen never carry the same message."""
     due = (
         select(SandboxDelivery.id)
@@ -107,6 +109,8 @@ def _claim(now: datetime, most: int) -> ReturningUpdate[int, str, str, int, int]
         .limit(most)
         .with_for_update(skip_locked=True)
     )
+    if merchant is not None:
+        due = due.where(SandboxDelivery.merchant == merchant)
     return (
         update(SandboxDelivery)
         .where(SandboxDelivery.id.in_(due.scalar_subquery()))

@@ -68,7 +68,7 @@ def create(session: Session, request: Request) -> Body:
         currency=currency,
         methods=methods,
         created=request.now,
-        page=f"{request.base_url}/sandbox/pay",
+        page=f"{request.base_url}/{_page_locale(params)}/sandbox/pay",
     )
     row = store.add(
         session,
@@ -175,6 +175,11 @@ def _methods(params: dict[str, Any], currency: str, amount: int, request: Reques
             is_kept=True,
         )
     return taking
+
+
+def _page_locale(params: dict[str, Any]) -> str:
+    """The page speaks the two languages of the site."""
+    return "en" if params.get("locale", "zh").startswith("en") else "zh"
 
 
 def _expiry(given: int | None, now: datetime) -> int:
