@@ -1,0 +1,1 @@
+"""Measurements, each a ratio of two things in one run on one machine. `python -m tests.bench` prints them."""

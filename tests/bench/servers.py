@@ -1,0 +1,96 @@
+"""Servers under measurement, on loopback only, and the load that is put on them."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+WORKERS = "2"
+THREADS = "4"
+
+
+@contextmanager
+def donate_web(environ: Mapping[str, str]) -> Iterator[int]:
+    """The web alone, by the project's own command; gives its port."""
+    port = free_port()
+    command = [sys.executable, "-m", "donate", "serve", "--only", "web", "--port", str(port)]
+    with _running(command, environ, port, "/healthz"):
+        yield port
+
+
+@contextmanager
+def reference(environ: Mapping[str, str]) -> Iterator[int]:
+    """hello.py on the same server with the same options; gives its port."""
+    port = free_port()
+    command = [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", WORKERS, "--blocking-threads", THREADS, "--no-access-log", "--log-level", "error",
+        "tests.bench.hello:app",
+    ]  # fmt: skip
+    with _running(command, environ, port, "/"):
+        yield port
+
+
+@contextmanager
+def _running(command: Sequence[str], environ: Mapping[str, str], port: int, path: str) -> Iterator[None]:
+    process = subprocess.Popen(command, env=os.environ | environ, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(port, path, process)
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def wait_for(port: int, path: str, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode}")
+        try:
+            if fetch(port, path)[0] == 200:
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError(f"nothing answered on {path} within {seconds} seconds")
+
+
+def fetch(port: int, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", path, headers=dict(headers or {}))
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def requests_per_second(
+    port: int, path: str, *, seconds: float, headers: Mapping[str, str] | None = None, script: Path | None = None
+) -> float:
+    """What wrk (a Debian package) gets through with eight connections; every answer must be a 2xx or 3xx."""
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        raise SystemExit("this measurement wants the load generator wrk: apt-get install wrk")
+    command = [wrk, "--threads", "1", "--connections", "8", "--duration", f"{seconds:.0f}s"]
+    for name, value in (headers or {}).items():
+        command += ["--header", f"{name}: {value}"]
+    if script is not None:
+        command += ["--script", str(script)]
+    said = subprocess.run([*command, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True)
+    lines = said.stdout.splitlines()
+    if any("Non-2xx" in line or "Socket errors" in line for line in lines):
+        raise RuntimeError(said.stdout)
+    return float(next(line for line in lines if line.startswith("Requests/sec")).split()[1])
