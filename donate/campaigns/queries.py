@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from donate.campaigns.lifecycle import PUBLIC, State
@@ -78,10 +78,14 @@ class CampaignForGiving:
 def campaign_for_giving(session: Session, ref: str, on: date) -> CampaignForGiving:
     """The campaign as the give page shows it, open or not: see its `closed_reason`. Raises NotFound."""
     host, partner = aliased(Organisation), aliased(Organisation)
+    # The price that counts on the day; before the first one counts, that first one.
     price = (
         select(UnitPrice.amount_minor)
-        .where(UnitPrice.campaign_id == Campaign.id, UnitPrice.effective_on <= on)
-        .order_by(UnitPrice.effective_on.desc())
+        .where(UnitPrice.campaign_id == Campaign.id)
+        .order_by(
+            (UnitPrice.effective_on <= on).desc(),
+            func.abs(UnitPrice.effective_on - literal(on)),
+        )
         .limit(1)
         .scalar_subquery()
     )
@@ -100,7 +104,7 @@ def campaign_for_giving(session: Session, ref: str, on: date) -> CampaignForGivi
     ).one_or_none()
     if row is None:
         raise NotFound
-    campaign, host_row, partner_row, unit_price_minor, licence_number = row._tuple()
+    campaign, host_row, partner_row, unit_price_minor, licence_number = row
     if State(campaign.state) not in PUBLIC or unit_price_minor is None:
         raise NotFound
     return CampaignForGiving(

@@ -138,16 +138,16 @@ def edit_campaign(session: Session, campaign: Campaign, actor: Actor, changes: M
     Keys are the columns of plan.TEXTS and plan.PLAN, county_code, goal_minor, starts_on and ends_on. From filing on only
     what is not filed may change. Raises PlanIsFixed, GoalOutOfRange, DaysTurnedAround, PlaceUnknown, TextTooLong.
     """
-    changed: dict[str, list[object]] = {}
-    for column, given in changes.items():
-        value = _checked(session, column, given)
-        before = getattr(campaign, column)
-        if value != before:
-            _refuse_fixed(campaign, column)
-            setattr(campaign, column, value)
-            changed[column] = [_plain(before), _plain(value)]
-    if campaign.starts_on and campaign.ends_on and campaign.ends_on < campaign.starts_on:
+    wanted = {column: _checked(session, column, given) for column, given in changes.items()}
+    new = {column: value for column, value in wanted.items() if value != getattr(campaign, column)}
+    for column in new:
+        _refuse_fixed(campaign, column)
+    first, last = new.get("starts_on", campaign.starts_on), new.get("ends_on", campaign.ends_on)
+    if isinstance(first, date) and isinstance(last, date) and last < first:
         raise DaysTurnedAround
+    changed = {column: [_plain(getattr(campaign, column)), _plain(value)] for column, value in new.items()}
+    for column, value in new.items():
+        setattr(campaign, column, value)
     if changed:
         note_version(session, campaign, actor, changed)
     return bool(changed)
