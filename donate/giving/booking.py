@@ -127,15 +127,11 @@ def _look_closer(session: Session, merchant: str, seen: ProviderCheckout) -> Non
 
 def _keep_unexplained(session: Session, merchant: str, seen: ProviderCheckout, checkout: Checkout | None) -> Booked:
     """A row for staff, and an entry against suspense where the book can hold the currency."""
-    merchant_id, book_id, currency, time_zone = (
-        session.execute(
-            select(MerchantAccount.id, Book.id, Book.currency, Book.time_zone)
-            .join(Book, Book.id == MerchantAccount.book_id)
-            .where(MerchantAccount.ref == merchant)
-        )
-        .one()
-        ._tuple()
-    )
+    merchant_id, book_id, currency, time_zone = session.execute(
+        select(MerchantAccount.id, Book.id, Book.currency, Book.time_zone)
+        .join(Book, Book.id == MerchantAccount.book_id)
+        .where(MerchantAccount.ref == merchant)
+    ).one()
     booked_as = Booked.SUSPENSE if seen.currency == currency else Booked.UNBOOKED
     if seen.amount_minor <= 0:
         return booked_as

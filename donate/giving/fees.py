@@ -129,8 +129,8 @@ def _entries(session: Session, paid: _Paid, fee_minor: int) -> list[NewEntry]:
 def _parts(session: Session, checkout_id: int, fee_minor: int) -> Sequence[tuple[UUID, str, int]]:
     """The fee split over the donations by largest remainder: the parts sum to it exactly."""
     donations = [
-        row._tuple()
-        for row in session.execute(
+        (donation, campaign, amount_minor)
+        for donation, campaign, amount_minor in session.execute(
             select(Donation.public_id, Donation.campaign_ref, Donation.amount_minor)
             .where(Donation.checkout_id == checkout_id)
             .order_by(Donation.id)

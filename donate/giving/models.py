@@ -122,6 +122,8 @@ class Donation(Base, kw_only=True):
         CheckConstraint("amount_minor > 0", name="amount"),
         Index(None, "checkout_id"),
         Index(None, "campaign_ref", "id"),
+        # The campaign page's list of those who agreed to be named.
+        Index("donation_named_ix", "campaign_ref", "id", postgresql_where="name_is_public"),
     )
 
     @property

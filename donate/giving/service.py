@@ -154,15 +154,11 @@ def session_request(session: Session, checkout_id: int, *, base_url: str) -> Ses
 
     Raises CheckoutOver when too little time is left for a page to be paid on.
     """
-    checkout, merchant = (
-        session.execute(
-            select(Checkout, MerchantAccount)
-            .join(MerchantAccount, MerchantAccount.id == Checkout.merchant_account_id)
-            .where(Checkout.id == checkout_id)
-        )
-        .one()
-        ._tuple()
-    )
+    checkout, merchant = session.execute(
+        select(Checkout, MerchantAccount)
+        .join(MerchantAccount, MerchantAccount.id == Checkout.merchant_account_id)
+        .where(Checkout.id == checkout_id)
+    ).one()
     if checkout.expires_at - clock.now() < SESSION_LIFETIME - timedelta(minutes=1):
         raise CheckoutOver
     page = f"{base_url}/{checkout.locale}/paid/{checkout.secret}"

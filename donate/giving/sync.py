@@ -71,7 +71,7 @@ def _known(session: Session, reference: UUID) -> tuple[MerchantRef, str | None, 
     ).one_or_none()
     if row is None:
         raise NotFound
-    checkout, merchant = row._tuple()
+    checkout, merchant = row
     return merchant_ref(merchant), checkout.session_id, checkout.expires_at, CheckoutState(checkout.state)
 
 
