@@ -19,14 +19,17 @@ from flask import Blueprint, Flask, g, redirect
 from werkzeug.wrappers import Response
 
 from donate import web_guards, webhooks
+from donate.campaigns import public as campaigns_public
 from donate.giving import donor as giving_donor
 from donate.giving import organiser as giving_organiser
+from donate.giving import public as giving_public
 from donate.giving import staff as giving_staff
-from donate.payments import donor as sandbox
+from donate.payments import donor as sandbox_donor
 from donate.people import session, signin, user
 from donate.settings import Settings
 
-Route = tuple[str, Callable[..., Any], list[str]]
+# A view is any function: doors list views of different parameters, whose common type is no more than that.
+Route = tuple[str, Any, list[str]]
 Guard = Callable[[], Response | None]
 
 
@@ -34,17 +37,15 @@ def hang_doors(app: Flask, settings: Settings) -> None:
     signin.install(app, settings)
     web_guards.install(app)
     hang(app, "site", bare=[("/", root, ["GET"])])
-    hang(app, "public")
-    hang(app, "donor", giving_donor.ROUTES)
-    hang(app, "webhooks", bare=webhooks.BARE_ROUTES)
-    if not settings.is_production:
-        hang(app, "sandbox", sandbox.ROUTES)
+    hang(app, "public", campaigns_public.ROUTES, giving_public.ROUTES)
+    hang(app, "donor", giving_donor.ROUTES, sandbox_donor.ROUTES if settings.is_sandbox else ())
     hang(app, "session", session.ROUTES)
     hang(app, "user", user.ROUTES, guard=web_guards.signed_in)
     hang(app, "organiser", giving_organiser.ROUTES, guard=web_guards.organiser)
     hang(app, "reviewer", guard=web_guards.reviewer)
     hang(app, "staff", giving_staff.ROUTES, guard=web_guards.admin)
     hang(app, "auditor", guard=web_guards.auditor)
+    hang(app, "webhooks", bare=webhooks.BARE_ROUTES)
 
 
 def hang(
