@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from typing import Any
 
 from sqlalchemy import ScalarSelect, func, select
 
@@ -68,20 +69,20 @@ TOTAL_COLUMNS = (
 )
 
 
-def figures(campaign: Campaign, price_minor: int, total: Sequence[object]) -> Figures:
+def figures(campaign: Campaign, price_minor: int, total: Sequence[Any]) -> Figures:
     """From a campaign, its price and the values of TOTAL_COLUMNS."""
     received, count, refunded, fees, disbursed, evidenced, index, day = total
     return Figures(
         currency=campaign.currency,
         price_minor=price_minor,
         goal_minor=campaign.goal_minor or 0,
-        received_minor=_whole(received),
-        donation_count=_whole(count),
-        refunded_minor=_whole(refunded),
-        fees_minor=_whole(fees),
-        disbursed_minor=_whole(disbursed),
-        evidenced_minor=_whole(evidenced),
-        as_of=AsOf(_whole(index), day) if index is not None and isinstance(day, date) else None,
+        received_minor=received,
+        donation_count=count,
+        refunded_minor=refunded,
+        fees_minor=fees,
+        disbursed_minor=disbursed,
+        evidenced_minor=evidenced,
+        as_of=None if index is None else AsOf(index, day),
     )
 
 
@@ -94,12 +95,3 @@ def price_on(on: date) -> ScalarSelect[int]:
         .limit(1)
         .scalar_subquery()
     )
-
-
-def the_day_before(on: date) -> date:
-    return on - timedelta(days=1)
-
-
-def _whole(value: object) -> int:
-    assert isinstance(value, int)
-    return value

@@ -5,9 +5,10 @@ Every query costs what its page holds, or at most one row a campaign; none count
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from donate.campaigns.figures import TOTAL_COLUMNS, AsOf, Figures, figures, price_on
@@ -18,7 +19,11 @@ from donate.ledger.models import CampaignTotal, DayTotal
 from donate.organisations.models import Organisation
 from donate.places.folding import folded
 from donate.places.models import Place
+from donate.places.queries import PlaceName, PlacePath
 from donate.publiclog.models import LogLeaf
+
+# A query whose columns are many, and read by position.
+Wide = Select[*tuple[Any, ...]]
 
 PAGE = 12
 LONGEST_QUERY = 60
@@ -26,13 +31,13 @@ LONGEST_QUERY = 60
 _County, _Prefecture, _Province = aliased(Place), aliased(Place), aliased(Place)
 _Host, _Partner = aliased(Organisation), aliased(Organisation)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
-    """The county of a campaign with what is above it, in both languages."""
-
-    text_zh: str
-    text_en: str
+# GB/T 2260: the first two of six figures say the province.
+_PROVINCE_CODE = func.left(Campaign.county_code, 2).concat("0000")
+PLACE_COLUMNS = tuple(
+    column
+    for place in (_Province, _Prefecture, _County)
+    for column in (place.code, place.level, place.name_zh, place.name_en)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +56,11 @@ class Card:
     photo_sha256: bytes | None
     photo_alt_zh: str
     photo_alt_en: str
-    where: Where
+    where: PlacePath | None
     figures: Figures
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ProvinceLine:
     """A province in which campaigns are open."""
 
@@ -66,7 +71,7 @@ class ProvinceLine:
     funded_units: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CurrencySum:
     """All public campaigns in one currency: money, and the whole meals that it makes campaign by campaign."""
 
@@ -90,7 +95,7 @@ class UpdateLine:
     campaign_title_en: str
     title_zh: str
     title_en: str
-    published_on: date
+    published_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +108,7 @@ class HomePage:
     updates: tuple[UpdateLine, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CountyLine:
     code: str
     name_zh: str
@@ -135,7 +140,7 @@ def home_page(session: Session, on: date) -> HomePage:
     return HomePage(
         sums=sums,
         as_of=as_of,
-        day=date.fromordinal(on.toordinal() - 1),
+        day=the_day_before(on),
         cards=tuple(_card(row) for row in session.execute(open_ones)),
         provinces=_provinces(session, on),
         updates=_newest_updates(session),
@@ -143,7 +148,12 @@ def home_page(session: Session, on: date) -> HomePage:
 
 
 def campaigns_page(session: Session, wanted: Filter, on: date) -> CampaignsPage:
-    query = _cards(on).where(_state_condition(wanted), _place_condition(wanted.place), _text_condition(wanted.text))
+    query = (
+        _cards(on)
+        .join(_Host, _Host.id == Campaign.host_id)
+        .join(_Partner, _Partner.id == Campaign.partner_id)
+        .where(_state_condition(wanted), _place_condition(wanted.place), _text_condition(wanted.text))
+    )
     if wanted.before is not None:
         query = query.where(Campaign.id < wanted.before)
     rows = session.execute(query.order_by(Campaign.id.desc()).limit(PAGE + 1)).all()
@@ -165,25 +175,176 @@ def cards_of_organisation(session: Session, organisation_id: int, on: date, most
     return tuple(_card(row) for row in session.execute(query.order_by(Campaign.id.desc()).limit(most)))
 
 
-def _cards(on: date) -> Select[tuple[object, ...]]:
+def the_day_before(on: date) -> date:
+    return on - timedelta(days=1)
+
+
+def _cards(on: date) -> Wide:
     price = price_on(on)
     return (
-        select(Campaign, price, *where_columns(), *TOTAL_COLUMNS)
+        with_place(select(Campaign, price, *PLACE_COLUMNS, *TOTAL_COLUMNS))
         .outerjoin(CampaignTotal, CampaignTotal.campaign == Campaign.ref)
         .outerjoin(LogLeaf, LogLeaf.log_index == CampaignTotal.as_of)
-        .outerjoin(_County, _County.code == Campaign.county_code)
-        .outerjoin(_Prefecture, and_(_Prefecture.code == _County.parent_code, _Prefecture.level == "prefecture"))
-        .outerjoin(_Province, _Province.code == province_code())
         .where(price.is_not(None))
     )
 
 
-def where_columns() -> tuple[ColumnElement[object], ...]:
-    """Names of the province, prefecture and county of `_cards`' join, Chinese and English by turns."""
-    places = (_Province, _Prefecture, _County)
-    return tuple(column for place in places for column in (place.name_zh, place.name_en))  # type: ignore[misc]
+def _card(row: Sequence[Any]) -> Card:
+    campaign, price, *rest = row
+    place, total = rest[: len(PLACE_COLUMNS)], rest[len(PLACE_COLUMNS) :]
+    return Card(
+        id=campaign.id,
+        ref=campaign.ref,
+        state=State(campaign.state),
+        title_zh=campaign.title_zh,
+        title_en=campaign.title_en,
+        summary_zh=campaign.summary_zh,
+        summary_en=campaign.summary_en,
+        unit_zh=campaign.unit_zh,
+        unit_en=campaign.unit_en,
+        photo_sha256=campaign.photo_sha256,
+        photo_alt_zh=campaign.photo_alt_zh,
+        photo_alt_en=campaign.photo_alt_en,
+        where=place_path(place),
+        figures=figures(campaign, price, total),
+    )
 
 
-def province_code() -> ColumnElement[str]:
-    """GB/T 2260: the first two of six figures say the province."""
-    return func.left(Campaign.county_code, 2) + "0000"
+def with_place(query: Wide) -> Wide:
+    """Join a query over campaigns to their county and what is above it, for PLACE_COLUMNS."""
+    return (
+        query.outerjoin(_County, _County.code == Campaign.county_code)
+        .outerjoin(_Prefecture, and_(_Prefecture.code == _County.parent_code, _Prefecture.level == "prefecture"))
+        .outerjoin(_Province, _Province.code == _PROVINCE_CODE)
+    )
+
+
+def place_path(values: Sequence[Any]) -> PlacePath | None:
+    """From the values of PLACE_COLUMNS."""
+    names = [PlaceName(*values[at : at + 4]) if values[at] else None for at in (0, 4, 8)]
+    province, prefecture, county = names
+    return PlacePath(province, prefecture, county) if province and county else None
+
+
+def _sums(session: Session, on: date) -> tuple[tuple[CurrencySum, ...], AsOf | None]:
+    """One row a currency. A campaign's meals are whole ones at its own price, so that the sum is theirs, too."""
+    per_campaign = (
+        select(
+            Campaign.currency,
+            price_on(on).label("price"),
+            func.coalesce(CampaignTotal.received_minor, 0).label("received"),
+            func.coalesce(CampaignTotal.disbursed_minor, 0).label("disbursed"),
+            func.coalesce(CampaignTotal.evidenced_minor, 0).label("evidenced"),
+            func.coalesce(DayTotal.amount_minor, 0).label("of_day"),
+            CampaignTotal.as_of,
+        )
+        .outerjoin(CampaignTotal, CampaignTotal.campaign == Campaign.ref)
+        .outerjoin(
+            DayTotal,
+            and_(
+                DayTotal.book_id == Campaign.book_id,
+                DayTotal.campaign == Campaign.ref,
+                DayTotal.day == the_day_before(on),
+                DayTotal.reason == Reason.DONATION,
+            ),
+        )
+        .where(Campaign.state.in_(PUBLIC))
+        .subquery()
+    )
+    row = per_campaign.c
+    amounts = (row.received, row.disbursed, row.evidenced)
+    columns = [func.sum(amount) for amount in amounts] + [
+        func.sum(func.div(amount, row.price)) for amount in (*amounts, row.of_day)
+    ]
+    query: Wide = select(row.currency, func.max(row.as_of), *columns)
+    rows = session.execute(
+        query.where(row.price.is_not(None)).group_by(row.currency).order_by(func.sum(row.received).desc(), row.currency)
+    ).tuples()
+    lines = list(rows)
+    index: int | None = max((newest for _, newest, *_ in lines if newest is not None), default=None)
+    day = None if index is None else session.scalar(select(LogLeaf.day).where(LogLeaf.log_index == index))
+    sums = tuple(CurrencySum(currency, *(int(value) for value in values)) for currency, _, *values in lines)
+    return sums, None if index is None or day is None else AsOf(index, day)
+
+
+def _provinces(session: Session, on: date) -> tuple[ProvinceLine, ...]:
+    """Where campaigns are open, those with most campaigns first."""
+    count = func.count(Campaign.id)
+    rows = session.execute(
+        select(
+            _Province.code,
+            _Province.name_zh,
+            _Province.name_en,
+            count,
+            func.coalesce(func.sum(func.div(CampaignTotal.received_minor, price_on(on))), 0),
+        )
+        .join(Campaign, _Province.code == _PROVINCE_CODE)
+        .outerjoin(CampaignTotal, CampaignTotal.campaign == Campaign.ref)
+        .where(Campaign.state == State.RAISING)
+        .group_by(_Province.code)
+        .order_by(count.desc(), _Province.code)
+    ).tuples()
+    return tuple(ProvinceLine(code, zh, en, campaigns, int(units)) for code, zh, en, campaigns, units in rows)
+
+
+def _counties(session: Session, wanted: Filter) -> tuple[CountyLine, ...]:
+    rows = session.execute(
+        select(_County.code, _County.name_zh, _County.name_en, func.count(Campaign.id))
+        .join(Campaign, Campaign.county_code == _County.code)
+        .where(_state_condition(wanted), Campaign.county_code.startswith(wanted.place[:2], autoescape=True))
+        .group_by(_County.code)
+        .order_by(_County.code)
+    )
+    return tuple(CountyLine(code, zh, en, campaigns) for code, zh, en, campaigns in rows)
+
+
+def _newest_updates(session: Session, most: int = 3) -> tuple[UpdateLine, ...]:
+    rows = session.execute(
+        select(CampaignUpdate, Campaign.ref, Campaign.title_zh, Campaign.title_en)
+        .join(Campaign, Campaign.id == CampaignUpdate.campaign_id)
+        .where(CampaignUpdate.published_at.is_not(None), Campaign.state.in_(PUBLIC))
+        .order_by(CampaignUpdate.published_at.desc(), CampaignUpdate.id.desc())
+        .limit(most)
+    )
+    return tuple(
+        UpdateLine(
+            id=update.id,
+            campaign_ref=ref,
+            campaign_title_zh=title_zh,
+            campaign_title_en=title_en,
+            title_zh=update.title_zh,
+            title_en=update.title_en,
+            published_at=update.published_at,
+        )
+        for update, ref, title_zh, title_en in rows
+        if update.published_at is not None
+    )
+
+
+def _state_condition(wanted: Filter) -> ColumnElement[bool]:
+    return Campaign.state.in_(PUBLIC) if wanted.with_ended else Campaign.state == State.RAISING
+
+
+def _place_condition(code: str) -> ColumnElement[bool]:
+    """Everything under a province (`430000`) or a prefecture (`431200`), or one county."""
+    stem = code[:2] if code.endswith("0000") else code[:4] if code.endswith("00") else code
+    return Campaign.county_code.startswith(stem, autoescape=True) if stem else true()
+
+
+def _text_condition(typed: str) -> ColumnElement[bool]:
+    """Titles, organisations and places, in Chinese, English or romanised."""
+    words = typed.strip()[:LONGEST_QUERY]
+    if not words:
+        return true()
+    found = [
+        column.icontains(words, autoescape=True)
+        for column in (
+            *(Campaign.title_zh, Campaign.title_en),
+            *(_Host.name_zh, _Host.name_en, _Partner.name_zh, _Partner.name_en),
+        )
+    ]
+    folded_words = folded(words)
+    if folded_words:
+        places = (_County.search, _Prefecture.search, _Province.search)
+        found += [column.contains(folded_words, autoescape=True) for column in places]
+    return or_(*found)

@@ -70,7 +70,8 @@ def translations(locale: str) -> NullTranslations:
 
 def gettext(sentence: str, **facts: object) -> str:
     """`sentence` in the spoken language, its %(fact)s places filled."""
-    said = translations(spoken()).gettext(sentence)
+    # The empty key is the catalogue's own header.
+    said = translations(spoken()).gettext(sentence) if sentence else ""
     return said % facts if facts else said
 
 
@@ -215,7 +216,9 @@ def plain_amount(minor: int, currency: str) -> str:
 
 
 def _fact(fact: object) -> object:
-    """An error's facts as they are read: money and dates in the reader's form, all else as it is."""
+    """An error's facts as they are read: money, dates and labels in the reader's words, all else as it is."""
+    if isinstance(fact, InBoth):
+        return fact.zh if spoken() == "zh" else fact.en
     if isinstance(fact, Money):
         return money(fact.minor, fact.currency)
     if isinstance(fact, datetime):
@@ -224,6 +227,4 @@ def _fact(fact: object) -> object:
         return day(fact)
     if isinstance(fact, Term):
         return gettext(fact)
-    if isinstance(fact, InBoth):
-        return fact.zh if spoken() == "zh" else fact.en
     return fact

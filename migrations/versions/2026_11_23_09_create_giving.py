@@ -76,6 +76,9 @@ def _create_donation() -> None:
     )
     op.create_index("donation_checkout_id_ix", "donation", ["checkout_id"])
     op.create_index("donation_campaign_ref_id_ix", "donation", ["campaign_ref", "id"])
+    op.create_index(
+        "donation_named_ix", "donation", ["campaign_ref", "id"], postgresql_where=sa.text("name_is_public")
+    )
 
 
 def _create_private() -> None:

@@ -1,0 +1,66 @@
+"""The public's door to campaigns: home, the list, an update, an organisation, and the page of all parts."""
+
+from typing import TYPE_CHECKING
+
+from flask import render_template, request
+
+from donate import clock
+from donate.campaigns import campaign_page, markdown, pages
+from donate.db import reading
+from donate.organisations.queries import organisation_page
+
+if TYPE_CHECKING:
+    from flask.typing import ResponseReturnValue
+
+# Public lists count their days where the sample of our campaigns is; a campaign's own page uses its book's zone.
+TIME_ZONE = "Asia/Shanghai"
+
+
+def home() -> "ResponseReturnValue":
+    with reading() as session:
+        page = pages.home_page(session, clock.today(TIME_ZONE))
+    return render_template("public/home.html", page=page, time_zone=TIME_ZONE)
+
+
+def campaigns() -> "ResponseReturnValue":
+    wanted = pages.Filter(
+        text=request.args.get("q", "").strip()[: pages.LONGEST_QUERY],
+        place=_place_code(request.args.get("county", "") or request.args.get("province", "")),
+        with_ended=request.args.get("all") == "yes",
+        before=request.args.get("before", type=int),
+    )
+    with reading() as session:
+        page = pages.campaigns_page(session, wanted, clock.today(TIME_ZONE))
+    return render_template("public/campaigns.html", page=page, wanted=wanted)
+
+
+def update(ref: str, update_id: int) -> "ResponseReturnValue":
+    with reading() as session:
+        page = campaign_page.update_page(session, ref, update_id)
+    return render_template("public/update.html", page=page, rendered=markdown.rendered)
+
+
+def organisation(ref: str) -> "ResponseReturnValue":
+    today = clock.today(TIME_ZONE)
+    with reading() as session:
+        page = organisation_page(session, ref, today)
+        cards = pages.cards_of_organisation(session, page.id, today)
+    return render_template("public/organisation.html", page=page, cards=cards, rendered=markdown.rendered)
+
+
+def style() -> "ResponseReturnValue":
+    return render_template("public/style.html", sample_day=clock.today(TIME_ZONE))
+
+
+def _place_code(typed: str) -> str:
+    """A GB/T 2260 code as the filter sends it; anything else looks for no place."""
+    return typed if len(typed) == 6 and typed.isascii() and typed.isdigit() else ""
+
+
+ROUTES = [
+    ("/", home, ["GET"]),
+    ("/campaigns", campaigns, ["GET"]),
+    ("/c/<ref>/updates/<int:update_id>", update, ["GET"]),
+    ("/o/<ref>", organisation, ["GET"]),
+    ("/style", style, ["GET"]),
+]

@@ -1,0 +1,124 @@
+"""What the campaign page shows of giving: who gave by name, each day's total, and what may be given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from donate.campaigns.campaign_page import CampaignPage
+from donate.ledger.totals import DONATIONS
+from donate.payments import tariffs
+
+NAMED = 6
+DAYS = 3
+LOOK_BACK_DAYS = 60
+# How many of the newest named donations are looked through for ones that were paid and numbered.
+NAMED_CANDIDATES = 60
+# Amounts offered, in units: a meal, a school week, a school month, a school term.
+OFFERED = (1, 5, 20, 60, 180, 600)
+OFFERED_COUNT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDonation:
+    """A donation whose donor agreed that their name is shown."""
+
+    name: str
+    amount_minor: int
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class DayLine:
+    """Everything else that was given on a day, as one line."""
+
+    day: date
+    donation_count: int
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecentDonations:
+    named: tuple[NamedDonation, ...]
+    others: tuple[DayLine, ...]
+
+
+# Candidates first: however many named checkouts were never paid, a bounded number of rows is looked at.
+_RECENT = text(
+    """
+    (SELECT donation_private.name, newest.amount_minor, log_leaf.day, CAST(NULL AS bigint)
+     FROM (SELECT id, public_id, amount_minor FROM donation
+           WHERE campaign_ref = :campaign AND name_is_public
+           ORDER BY id DESC LIMIT :candidates) AS newest
+     JOIN donation_private ON donation_private.donation_id = newest.id
+     JOIN entry ON entry.book_id = :book_id AND entry.idempotency_key = 'donation:' || newest.public_id
+     JOIN log_leaf ON log_leaf.entry_id = entry.id
+     WHERE donation_private.name IS NOT NULL
+       AND NOT EXISTS (SELECT FROM entry AS reversal WHERE reversal.reverses = entry.id)
+     ORDER BY newest.id DESC LIMIT :named)
+    UNION ALL
+    (SELECT NULL, sum(amount_minor)::bigint, day, sum(entry_count)::bigint
+     FROM day_total
+     WHERE book_id = :book_id AND campaign = :campaign AND reason = ANY(:reasons) AND day > :since
+     GROUP BY day ORDER BY day DESC LIMIT :days)
+    """
+)
+
+
+def recent_donations(session: Session, book_id: int, campaign_ref: str, on: date) -> RecentDonations:
+    """The newest named donations, and what else came in on the last days. Numbered entries only.
+
+    One statement, whose cost does not grow with the number of donations. Days, not times of day: an unnamed
+    donation must not be told by its moment.
+    """
+    facts = {
+        "book_id": book_id,
+        "campaign": campaign_ref,
+        "candidates": NAMED_CANDIDATES,
+        "named": NAMED,
+        "reasons": [reason.value for reason in DONATIONS],
+        "since": on - timedelta(days=LOOK_BACK_DAYS),
+        "days": DAYS,
+    }
+    named: list[NamedDonation] = []
+    days: list[DayLine] = []
+    for name, amount_minor, day, count in session.execute(_RECENT, facts).tuples():
+        if name is None:
+            days.append(DayLine(day, count, amount_minor))
+        else:
+            named.append(NamedDonation(name, amount_minor, day))
+    return RecentDonations(tuple(named), _without(days, named))
+
+
+def _without(days: Sequence[DayLine], named: Sequence[NamedDonation]) -> tuple[DayLine, ...]:
+    """What a day holds beside the donations that stand on the page by name."""
+    others = []
+    for line in days:
+        shown = [donation.amount_minor for donation in named if donation.day == line.day]
+        rest = DayLine(line.day, line.donation_count - len(shown), line.amount_minor - sum(shown))
+        if rest.donation_count > 0 and rest.amount_minor > 0:
+            others.append(rest)
+    return tuple(others)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the form on the campaign page offers."""
+
+    counts: tuple[int, ...]  # units
+    least_minor: int
+
+
+def offer(page: CampaignPage) -> Offer | None:
+    """The amounts that the form offers; None where nothing can be paid at all."""
+    if page.tariff is None or page.giving.closed_reason is not None:
+        return None
+    currency, price = page.figures.currency, page.figures.price_minor
+    methods = tariffs.methods_of(currency, page.on, page.tariff)
+    if not methods:
+        return None
+    least = min(tariffs.rule_for(method, currency, page.on, page.tariff).minimum_minor for method in methods)
+    counts = tuple(count for count in OFFERED if count * price >= least)
+    return Offer(counts[:OFFERED_COUNT], least)
