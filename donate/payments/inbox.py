@@ -94,7 +94,7 @@ def retry_waiting(merchant_of: Callable[[str], MerchantRef], handlers: Handlers,
             return tried
         stored, ref, body, attempts = claimed
         event = read_event(body)
-        log.info("event_again", event=event.id, kind=event.kind, merchant=ref, attempts=attempts)
+        log.info("event_again", event_id=event.id, kind=event.kind, merchant=ref, attempts=attempts)
         _handle(stored, attempts, event, _found_again(merchant_of, ref, handlers))
     return most
 
@@ -148,8 +148,8 @@ def _handle(stored: int, attempts: int, event: Event, handler: Callable[[Event],
         handler(event)
     except Exception as error:  # whatever it is, the message stays ours: kept, shown to staff, tried again
         kind = type(error).__name__
-        log.warning("event_failed", event=event.id, kind=event.kind, error=kind)
         _mark(stored, Outcome.FAILED, kind, clock.now() + pause_after(attempts))
+        log.warning("event_failed", event_id=event.id, kind=event.kind, error=kind, attempts=attempts)
         return Outcome.FAILED
     _mark(stored, Outcome.HANDLED, None, clock.now())
     return Outcome.HANDLED
