@@ -1,0 +1,163 @@
+"""What is done beside requests: each job is one function with a schedule; its runs wait in PostgreSQL (procrastinate).
+
+Several workers may run: a schedule's run is written down once, and one worker takes it. A run that is still waiting
+is not written down twice, so nothing piles up while no worker is there.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import procrastinate
+import structlog
+from sqlalchemy import text
+
+from donate import db
+from donate.db import Database, Role, reading, transaction
+from donate.errors import DonateError
+from donate.giving.sync import sync_stale
+from donate.ledger import checks
+from donate.log_lines import fault_of
+from donate.people import limits
+from donate.settings import Settings
+
+CONCURRENCY = 4
+POLL_SECONDS = 1.0
+GRACE_SECONDS = 8.0
+
+log = structlog.get_logger("donate.worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Work with a schedule in cron's notation (a sixth field in front counts seconds), in UTC."""
+
+    name: str
+    schedule: str
+    run: Callable[[Settings], object]
+    sentence: str
+
+
+class JobFailed(Exception):
+    """Says only which job it was: the error's own words may hold what somebody typed."""
+
+
+def pull_checkouts(settings: Settings) -> int:
+    """Ask the provider about checkouts whose message did not arrive; how many were asked about."""
+    return sync_stale(settings)
+
+
+def check_ledger(settings: Settings) -> bool:
+    """Run the checks of the ledger and keep the result, which is public; whether all hold."""
+    with reading() as session:
+        results = checks.run_checks(session, merge_delay_seconds=settings.merge_delay_seconds)
+        as_of = checks.newest_as_of(session)
+    with transaction() as session:
+        checks.store_result(session, results, as_of)
+    for result in results:
+        if not result.is_ok:
+            log.error("ledger_check_failed", check=result.name, offending=len(result.offending))
+    return all(result.is_ok for result in results)
+
+
+def purge_limits(settings: Settings) -> int:
+    """Forget attempts that no longer count; how many counters went."""
+    limits.bind_key(settings.secret_key)
+    with transaction() as session:
+        return limits.purge(session)
+
+
+def purge_jobs(_: Settings) -> int:
+    """Forget runs that failed more than 30 days ago; finished ones go at once. How many went."""
+    with transaction() as session:
+        gone = session.scalars(
+            text(
+                """
+                DELETE FROM procrastinate_jobs job
+                WHERE job.status IN ('failed', 'cancelled', 'aborted', 'succeeded')
+                  AND (SELECT max(at) FROM procrastinate_events WHERE job_id = job.id) < now() - interval '30 days'
+                RETURNING job.id
+                """
+            )
+        )
+        return len(gone.all())
+
+
+JOBS = (
+    Job(
+        name="pull_checkouts",
+        schedule="*/30 * * * * *",
+        run=pull_checkouts,
+        sentence="Asks the provider about checkouts whose message did not arrive.",
+    ),
+    Job(
+        name="check_ledger",
+        schedule="*/10 * * * *",
+        run=check_ledger,
+        sentence="Checks the ledger and keeps the result, which is public.",
+    ),
+    Job(
+        name="purge_limits",
+        schedule="17 * * * *",
+        run=purge_limits,
+        sentence="Forgets attempts that no longer count.",
+    ),
+    Job(
+        name="purge_jobs",
+        schedule="41 3 * * *",
+        run=purge_jobs,
+        sentence="Forgets failed runs after 30 days.",
+    ),
+)
+
+
+def run_job(job: Job, database: Database, settings: Settings) -> None:
+    """Run one job with `database` bound. Raises JobFailed."""
+    db.bind(database)
+    try:
+        found = job.run(settings)
+    except Exception as error:  # whatever it is, one job must not stop the others; the next run tries again
+        log.error("job_failed", job=job.name, **fault_of(error, with_words=not settings.is_production))
+        raise JobFailed(job.name) from (error if isinstance(error, DonateError) else None)
+    if found:
+        log.info("job_done", job=job.name, result=found)
+
+
+def job_app(database: Database, settings: Settings) -> procrastinate.App:
+    """Procrastinate with every job registered; connected when it is run."""
+    url = settings.database_url_web or database.url
+    options = "-c timezone=UTC" + ("" if settings.database_url_web else f" -c role=donate_{Role.WEB}")
+    connector = procrastinate.PsycopgConnector(
+        conninfo=url.replace("postgresql+psycopg://", "postgresql://"),
+        min_size=1,
+        max_size=CONCURRENCY,
+        kwargs={"options": options, "connect_timeout": 5, "application_name": "donate-worker"},
+    )
+    app = procrastinate.App(connector=connector)
+    for job in JOBS:
+        _register(app, job, database, settings)
+    return app
+
+
+def _register(app: procrastinate.App, job: Job, database: Database, settings: Settings) -> None:
+    def run(*_: object, **__: object) -> None:
+        run_job(job, database, settings)
+
+    task = app.task(name=job.name, queueing_lock=job.name, lock=job.name)(run)
+    app.periodic(cron=job.schedule)(task)
+
+
+def run_forever(database: Database, settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; what runs then may finish for a few seconds."""
+    asyncio.run(_work(job_app(database, settings)))
+
+
+async def _work(app: procrastinate.App) -> None:
+    async with app.open_async():
+        await app.run_worker_async(
+            concurrency=CONCURRENCY,
+            listen_notify=False,
+            fetch_job_polling_interval=POLL_SECONDS,
+            shutdown_graceful_timeout=GRACE_SECONDS,
+            delete_jobs="successful",
+        )
