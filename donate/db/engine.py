@@ -1,14 +1,21 @@
 """Connections to PostgreSQL, one engine per role, and the only commit of the project."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, text
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from donate.errors import N_, DonateError
+
+REST_SECONDS = 5
 
 
 class Role(StrEnum):
@@ -50,14 +57,16 @@ class Database:
         options = "-c timezone=UTC"
         if own_login is None and role is not Role.OWNER:
             options += f" -c role=donate_{role}"
-        return create_engine(
+        engine = create_engine(
             own_login or self.url,
             pool_size=self._pool_size,
             max_overflow=0,
             pool_timeout=5,
-            pool_pre_ping=True,
             connect_args={"options": options, "connect_timeout": 5, "application_name": f"donate-{role}"},
         )
+        event.listen(engine, "checkin", _note_use)
+        event.listen(engine, "checkout", _ping_after_rest)
+        return engine
 
     def dispose(self) -> None:
         for engine in self._engines.values():
@@ -87,6 +96,25 @@ class Database:
     def is_reachable(self) -> bool:
         with self.engine(Role.WEB).connect() as connection:
             return connection.scalar(text("SELECT true")) is True
+
+
+def _note_use(_: object, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _ping_after_rest(connection: psycopg.Connection[Any], record: ConnectionPoolEntry, _: object) -> None:
+    """Ask a connection that rested whether it still lives; the pool replaces one that does not.
+
+    `pool_pre_ping` asks at every checkout, three round trips that cost a third of a donation's time.
+    """
+    if time.monotonic() - record.info.get("used_at", 0) < REST_SECONDS:
+        return
+    try:
+        connection.autocommit = True
+        connection.execute("SELECT 1")
+        connection.autocommit = False
+    except psycopg.OperationalError as error:
+        raise DisconnectionError from error
 
 
 def _with_driver(url: str) -> str:

@@ -23,9 +23,18 @@ class World:
 
 
 @contextmanager
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that the database's unprivileged uid may pass through, so that its data lie inside."""
+    with TemporaryDirectory(prefix="donate-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@contextmanager
 def ledger_world(campaign_count: int = 100) -> Iterator[World]:
     """A book with `campaign_count` funds and nothing else."""
-    with TemporaryDirectory(prefix="donate-bench-") as name, embedded.running(Path(name) / "instance") as url:
+    with open_folder() as folder, embedded.running(folder / "instance") as url:
         database = Database(url, pool_size=8)
         migrate(database)
         bind(database)
@@ -36,5 +45,5 @@ def ledger_world(campaign_count: int = 100) -> Iterator[World]:
             )
             for campaign in campaigns:
                 books.open_fund(session, book_id=book.id, campaign=campaign)
-        yield World(url, Path(name), database, book.id, campaigns)
+        yield World(url, folder, database, book.id, campaigns)
         database.dispose()
