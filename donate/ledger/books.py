@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.ledger import chart
 from donate.ledger.models import Account, Book, FundStock, MerchantAccount
+from donate.tlog import leaf
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,12 @@ class BookFacts:
 
 
 def open_book(session: Session, *, ref: str, host: str, currency: str, mode: str, time_zone: str) -> Book:
-    """A new book with the standard accounts of the chart."""
+    """A new book with the standard accounts of the chart.
+
+    Raises NotCanonical for what the public log, which names the book in every line, could not spell.
+    """
+    opened_on = clock.today(time_zone)
+    leaf.encode(leaf.OpenBook(seq=0, book=ref, day=opened_on, host=host, cur=currency, mode=mode, zone=time_zone))
     book = Book(ref=ref, host=host, currency=currency, mode=mode, time_zone=time_zone, opened_at=clock.now())
     session.add(book)
     session.flush()

@@ -7,6 +7,7 @@ look, a duplicate that was committed meanwhile would return nothing.
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,10 +21,9 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.errors import N_, DonateError
 from donate.ledger.chart import Reason
-from donate.tlog.leaf import MAX_LEGS, commitment
+from donate.tlog.leaf import CAMPAIGN, MAX_LEGS, REFERENCE, commitment
 
 MAX_KEY = 120
-MAX_REFERENCE = 80
 MAX_NOTE = 2000
 MAX_PRIVATE_BYTES = 8000
 MAX_AMOUNT_MINOR = 10**15
@@ -175,8 +175,10 @@ def _check_bounds(entry: NewEntry) -> None:
         problem = "an amount is out of range"
     elif not (entry.idempotency_key.isascii() and 0 < len(entry.idempotency_key) <= MAX_KEY):
         problem = f"its key is not 1 to {MAX_KEY} ASCII characters"
-    elif entry.reference is not None and not (entry.reference.isascii() and len(entry.reference) <= MAX_REFERENCE):
-        problem = f"its reference is longer than {MAX_REFERENCE} ASCII characters"
+    elif entry.reference is not None and not re.fullmatch(REFERENCE, entry.reference):
+        problem = "its reference is not 1 to 64 letters, digits and . _ : / -"
+    elif entry.campaign is not None and not re.fullmatch(CAMPAIGN, entry.campaign):
+        problem = "its campaign is not 1 to 40 lower-case letters, digits and hyphens"
     elif entry.note is not None and len(entry.note) > MAX_NOTE:
         problem = f"its note is longer than {MAX_NOTE} characters"
     elif len(json.dumps(dict(entry.private))) > MAX_PRIVATE_BYTES:

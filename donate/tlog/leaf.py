@@ -1,12 +1,11 @@
 """Leaves of the public log: their canonical bytes, hash and commitments. LEAF.md is the specification."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from donate.errors import N_, DonateError
 from donate.tlog.canonical import NotCanonical, decode_canonical, encode_canonical, spell
 from donate.tlog.spelling import Ascending, Day, Hash, Integer, Spelling, Text
 
@@ -23,12 +22,6 @@ CAMPAIGN = r"[a-z0-9][a-z0-9-]{0,39}"
 BOOK = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
 REASON = r"[a-z][a-z_]{0,31}"
 REFERENCE = r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}"
-
-
-class DoesNotFitALeaf(DonateError):
-    """An entry that could never be written into the public log is refused when it is posted."""
-
-    sentence = N_("The public log cannot hold this entry: %(problem)s")
 
 
 class LeafLeg(NamedTuple):
@@ -264,17 +257,3 @@ def commitment(salt: bytes, fields: Mapping[str, str]) -> bytes:
     if not all(isinstance(value, str) for value in fields.values()):
         raise NotCanonical(problem="a private field is not a string")
     return hashlib.sha256(COMMITMENT_DOMAIN + salt + encode_canonical(dict(fields))).digest()
-
-
-def refuse_unfit(
-    *, reason: str, campaign: str | None, reference: str | None, legs: Sequence[tuple[str, str, int]]
-) -> None:
-    """Refuse, before it is posted, an entry that no leaf could hold. Raises DoesNotFitALeaf."""
-    try:
-        Text(REASON).write(reason)
-        Legs().write(tuple(legs))
-        for value, spelling in ((campaign, _CAMPAIGN), (reference, _REFERENCE)):
-            if value is not None:
-                spelling.write(value)
-    except NotCanonical as error:
-        raise DoesNotFitALeaf(problem=str(error)) from error
