@@ -1,0 +1,92 @@
+"""One sample for every rule that names something, and who may enter which audience. A rule without a sample is a fault."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from flask import Flask
+from werkzeug.routing import Rule
+
+from tests.laws.world import World
+
+Sample = Callable[[World], dict[str, object]]
+
+# Who of the world's people a guarded audience lets in; everybody else is refused.
+LETS_IN: dict[str, frozenset[str]] = {
+    "user": frozenset(
+        {
+            "nobody",
+            "editor",
+            "treasurer",
+            "owner",
+            "editor elsewhere",
+            "reviewer",
+            "reviewer elsewhere",
+            "admin",
+            "auditor",
+        }
+    ),
+    "organiser": frozenset({"editor", "treasurer", "owner", "editor elsewhere"}),
+    "reviewer": frozenset({"owner", "reviewer", "reviewer elsewhere", "admin"}),
+    "staff": frozenset({"admin"}),
+    "auditor": frozenset({"admin", "auditor"}),
+}
+# Open to everybody. `donor` pages are found by a form's own reference or by a secret link.
+OPEN = frozenset({"site", "public", "donor", "session", "webhooks", "api"})
+# Whose object it is: of these people with the right role, the first gets in and the second is a stranger.
+OWN_AND_STRANGER = {"organiser": ("editor", "editor elsewhere"), "reviewer": ("reviewer", "reviewer elsewhere")}
+
+SAMPLES: dict[str, Sample] = {
+    "static": lambda _: {"name": "look.css"},
+    "public.campaign": lambda world: {"ref": world.campaign},
+    "public.update": lambda world: {"ref": world.campaign, "update_id": world.update_id},
+    "public.organisation": lambda world: {"ref": world.host},
+    "donor.give": lambda world: {"ref": world.campaign},
+    "donor.confirming": lambda world: {"secret": world.secret},
+    "donor.receipt": lambda world: {"secret": world.secret},
+    "donor.pay": lambda world: {"session_id": world.open_session},
+    "webhooks.receive": lambda world: {"provider": "sandbox", "merchant": world.merchant},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One rule of the app, filled with what exists in the world."""
+
+    endpoint: str
+    audience: str
+    path: str
+    methods: tuple[str, ...]
+    names_something: bool
+
+
+def missing_samples(app: Flask) -> list[str]:
+    """Rules that name something and have no sample here, and audiences that nobody has decided on."""
+    found = []
+    for rule in app.url_map.iter_rules():
+        audience = rule.endpoint.partition(".")[0]
+        if "." in rule.endpoint and audience not in LETS_IN and audience not in OPEN:
+            found.append(f"{rule.endpoint}: the audience {audience} is neither guarded nor declared open")
+        if rule.arguments - {"locale"} and rule.endpoint not in SAMPLES:
+            found.append(f"{rule.endpoint} {rule.rule}: no sample")
+    return found
+
+
+def addresses(world: World) -> Iterator[Address]:
+    """Every rule, with its sample where it names something."""
+    for rule in world.app.url_map.iter_rules():
+        values = SAMPLES[rule.endpoint](world) if rule.endpoint in SAMPLES else {}
+        yield Address(
+            endpoint=rule.endpoint,
+            audience=rule.endpoint.partition(".")[0],
+            path=_path(world.app, rule, values),
+            methods=tuple(sorted((rule.methods or set()) & {"GET", "POST", "PUT", "PATCH", "DELETE"})),
+            names_something=bool(rule.arguments - {"locale"}),
+        )
+
+
+def _path(app: Flask, rule: Rule, values: dict[str, object]) -> str:
+    locale = {"locale": "en"} if "locale" in rule.arguments else {}
+    with app.test_request_context():
+        built = rule.build({**values, **locale})
+    assert built is not None, f"{rule.endpoint} cannot be built from {values}"
+    return built[1]

@@ -1,0 +1,156 @@
+"""Every route that exists, walked: who gets in, who is a stranger, and what public answers never carry."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from donate import web
+from donate.db import Database
+from donate.settings import Settings
+from tests.laws import world as worlds
+from tests.laws.addresses import LETS_IN, OWN_AND_STRANGER, SAMPLES, Address, addresses, missing_samples
+from tests.laws.world import World
+
+
+@pytest.fixture
+def build(app: Flask, database: Database, settings: Settings) -> Callable[[], World]:
+    """Builds the world, after a test has planted what it wants into the app."""
+    return partial(worlds.build, app, database, settings)
+
+
+@pytest.fixture
+def world(build: Callable[[], World]) -> World:
+    return build()
+
+
+def guard_violations(world: World) -> list[str]:
+    """Guarded routes that let in somebody whose role they are not for, or nobody at all."""
+    found = []
+    for address in addresses(world):
+        if address.audience not in LETS_IN:
+            continue
+        for method in address.methods:
+            status = world.anonymous.open(address.path, method=method).status_code
+            if status != (303 if method == "GET" else 401):
+                found.append(f"{method} {address.endpoint}: anonymous gets {status}")
+            for name, client in world.people.items():
+                if name in LETS_IN[address.audience]:
+                    continue
+                status = open_with_token(client, address.path, method)
+                if status != 403:
+                    found.append(f"{method} {address.endpoint}: {name} gets {status}")
+    return found
+
+
+def stranger_violations(world: World) -> list[str]:
+    """Routes that name something and answer a stranger with the right role by anything but 404."""
+    found = []
+    for address in addresses(world):
+        if not address.names_something or address.audience not in OWN_AND_STRANGER:
+            continue
+        own, stranger = OWN_AND_STRANGER[address.audience]
+        for method in address.methods:
+            status = open_with_token(world.people[stranger], address.path, method)
+            if status != 404:
+                found.append(f"{method} {address.endpoint}: a stranger gets {status}")
+            status = open_with_token(world.people[own], address.path, method)
+            if status >= 500 or status in (401, 403, 404):
+                found.append(f"{method} {address.endpoint}: who may, gets {status}; is the sample right?")
+    return found
+
+
+def cookie_violations(clients: Iterable[FlaskClient], walked: Iterable[Address]) -> list[str]:
+    """Public answers that no cache may keep because a session was looked at."""
+    found = []
+    for address in walked:
+        if "GET" not in address.methods or address.audience in LETS_IN:
+            continue
+        for client in clients:
+            answer = client.get(address.path)
+            if "Set-Cookie" in answer.headers or "cookie" in {name.lower() for name in answer.vary}:
+                found.append(f"{address.endpoint}: Vary: {answer.headers.get('Vary')}, cookie set or looked at")
+            if answer.status_code >= 400:
+                found.append(f"{address.endpoint}: {answer.status_code}; is the sample right?")
+    return found
+
+
+def open_with_token(client: FlaskClient, path: str, method: str) -> int:
+    """The status, with the form's token where one is needed, so that a refusal is for the role and nothing else."""
+    if method == "GET":
+        return client.get(path).status_code
+    token = client.get("/en/password").text.split('name="csrf_token" value="')[1].split('"')[0]
+    return client.open(path, method=method, data={"csrf_token": token}).status_code
+
+
+def test_every_rule_has_a_sample_and_every_audience_a_decision(app: Flask) -> None:
+    assert missing_samples(app) == []
+    assert set(SAMPLES) <= {rule.endpoint for rule in app.url_map.iter_rules()}
+
+
+def test_guarded_routes_refuse_the_wrong_roles(world: World) -> None:
+    assert guard_violations(world) == []
+
+
+def test_strangers_get_404(world: World) -> None:
+    assert stranger_violations(world) == []
+
+
+def test_public_answers_carry_no_cookie(world: World) -> None:
+    assert cookie_violations([world.anonymous, world.people["owner"]], addresses(world)) == []
+
+
+def test_every_audience_with_a_guard_has_its_routes_under_one_prefix(app: Flask) -> None:
+    prefixes = {"organiser": "/desk", "reviewer": "/review", "staff": "/staff", "auditor": "/audit"}
+    for rule in app.url_map.iter_rules():
+        prefix = prefixes.get(rule.endpoint.partition(".")[0])
+        if prefix is not None:
+            assert rule.rule.removeprefix("/<any(zh, en):locale>").startswith(prefix), rule.rule
+
+
+def test_a_planted_route_without_a_guard_is_found(
+    app: Flask, build: Callable[[], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_to_all() -> str:
+        return "come in"
+
+    monkeypatch.setitem(LETS_IN, "planted", frozenset({"admin"}))
+    web.hang(app, "planted", [("/planted", open_to_all, ["GET", "POST"])])
+    found = guard_violations(build())
+    assert any("anonymous gets 200" in line for line in found)
+    assert any("editor gets 200" in line for line in found)
+
+
+def test_a_planted_route_that_asks_nobody_whose_it_is_is_found(
+    app: Flask, build: Callable[[], World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OWN_AND_STRANGER, "planted", ("editor", "editor elsewhere"))
+    monkeypatch.setitem(SAMPLES, "planted.show", lambda world: {"ref": world.campaign})
+
+    def show(ref: str) -> str:
+        return ref
+
+    web.hang(app, "planted", [("/planted/<ref>", show, ["GET"])])
+    assert stranger_violations(build()) == ["GET planted.show: a stranger gets 200"]
+
+
+def test_a_planted_look_into_the_session_is_found(app: Flask, build: Callable[[], World]) -> None:
+    from flask import session
+
+    def looks() -> str:
+        return str(session.get("x"))
+
+    web.hang(app, "planted", [("/planted", looks, ["GET"])])
+    world = build()
+    planted = [address for address in addresses(world) if address.audience == "planted"]
+    assert len(cookie_violations([world.anonymous], planted)) == 1
+
+
+def test_a_planted_rule_without_a_sample_is_found(app: Flask) -> None:
+    def show(ref: str) -> str:
+        return ref
+
+    web.hang(app, "planted", [("/planted/<ref>", show, ["GET"])])
+    assert len(missing_samples(app)) == 2  # no sample, and an audience nobody has decided on
