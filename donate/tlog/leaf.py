@@ -173,7 +173,12 @@ _FORMS: dict[tuple[str, str | None], tuple[type[Leaf], dict[str, Spelling]]] = {
     ("open", "book"): (
         OpenBook,
         _COMMON
-        | {"host": _REFERENCE, "cur": _CURRENCY, "mode": Text("sandbox|live"), "zone": Text(r"[A-Za-z0-9_+/-]{1,40}")},
+        | {
+            "host": _REFERENCE,
+            "cur": _CURRENCY,
+            "mode": Text("sandbox|live"),
+            "zone": Text(r"[A-Za-z][A-Za-z0-9_+/-]{0,39}"),
+        },
     ),
     ("open", "account"): (
         OpenAccount,
@@ -188,7 +193,7 @@ _FORMS: dict[tuple[str, str | None], tuple[type[Leaf], dict[str, Spelling]]] = {
     ("day", None): (
         DayLeaf,
         _COMMON
-        | {"campaign": _CAMPAIGN, "place": Text(r"[0-9A-Za-z-]{1,40}"), "doc": _HASH}
+        | {"campaign": _CAMPAIGN, "place": Text(r"[0-9A-Za-z][0-9A-Za-z-]{0,39}"), "doc": _HASH}
         | {"supports": Ascending(MAX_SUPPORTS), "supersedes": _SEQ},
     ),
     ("close", None): (
