@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +59,6 @@ def read_back(words: str) -> int:
         else:
             total, section, digit = total + (section + digit) * {"万": 10**4, "亿": 10**8}[character], 0, 0
     minor = (total + section + digit) * 100
-    for character, after in zip(rest, rest[1:], strict=False):
+    for character, after in pairwise(rest):
         minor += VALUES.get(character, 0) * {"角": 10, "分": 1}.get(after, 0)
     return minor
