@@ -15,9 +15,11 @@ from sqlalchemy import text
 from donate import db
 from donate.db import Database, Role, reading, transaction
 from donate.errors import DonateError
+from donate.giving.messages import handle_waiting
 from donate.giving.sync import sync_stale
 from donate.ledger import checks
 from donate.log_lines import fault_of
+from donate.payments.sandbox import deliveries
 from donate.people import limits
 from donate.settings import Settings
 
@@ -45,6 +47,18 @@ class JobFailed(Exception):
 def pull_checkouts(settings: Settings) -> int:
     """Ask the provider about checkouts whose message did not arrive; how many were asked about."""
     return sync_stale(settings)
+
+
+def repeat_messages(settings: Settings) -> int:
+    """Handle again the provider's messages whose handling failed or was interrupted; how many were tried."""
+    return handle_waiting(settings)
+
+
+def deliver_sandbox(settings: Settings) -> int:
+    """Let time pass in the sandbox and post its messages to our own webhook; how many went."""
+    if settings.is_production:
+        return 0
+    return deliveries.deliver_due(settings.secret_key, deliveries.post_over_http(settings.base_url))
 
 
 def check_ledger(settings: Settings) -> bool:
@@ -84,6 +98,18 @@ def purge_jobs(_: Settings) -> int:
 
 
 JOBS = (
+    Job(
+        name="deliver_sandbox",
+        schedule="* * * * * *",
+        run=deliver_sandbox,
+        sentence="Posts the sandbox's messages to our own webhook.",
+    ),
+    Job(
+        name="repeat_messages",
+        schedule="*/20 * * * * *",
+        run=repeat_messages,
+        sentence="Handles again the provider's messages whose handling failed.",
+    ),
     Job(
         name="pull_checkouts",
         schedule="*/30 * * * * *",
