@@ -77,20 +77,44 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def _refuse_unsafe(settings: Settings) -> None:
+    _refuse_wrong_secrets(settings)
     if not settings.is_production:
         live = [ref for ref, key in settings.stripe_keys.items() if "_live_" in key]
         if live:
-            raise BadSetting(name=f"DONATE_STRIPE_{live[0].upper()}_KEY", problem="a live key wants DONATE_ENVIRONMENT=production")
+            raise BadSetting(
+                name=f"DONATE_STRIPE_{live[0].upper()}_KEY", problem="a live key wants DONATE_ENVIRONMENT=production"
+            )
         return
     if settings.is_sandbox:
-        raise BadSetting(name="DONATE_ENVIRONMENT", problem="production wants a DONATE_STRIPE_<REF>_KEY; the sandbox moves no money")
+        raise BadSetting(
+            name="DONATE_ENVIRONMENT", problem="production wants a DONATE_STRIPE_<REF>_KEY; the sandbox moves no money"
+        )
     if not settings.base_url.startswith("https://"):
         raise BadSetting(name="DONATE_BASE_URL", problem="production wants an https:// address")
     if settings.database_url is None:
         raise BadSetting(name="DONATE_DATABASE_URL", problem="production wants a PostgreSQL server of its own")
-    for ref in settings.stripe_keys:
+    for ref, key in settings.stripe_keys.items():
+        if "_test_" in key:
+            raise BadSetting(
+                name=f"DONATE_STRIPE_{ref.upper()}_KEY",
+                problem="a test key moves no money; production wants a live one",
+            )
         if not settings.stripe_webhook_secrets.get(ref):
-            raise BadSetting(name=f"DONATE_STRIPE_{ref.upper()}_WEBHOOK_SECRETS", problem="missing; the provider's messages could not be verified")
+            raise BadSetting(
+                name=f"DONATE_STRIPE_{ref.upper()}_WEBHOOK_SECRETS",
+                problem="missing; the provider's messages could not be verified",
+            )
+
+
+def _refuse_wrong_secrets(settings: Settings) -> None:
+    """A publishable key, or two secrets in each other's place, would only fail at the first donation."""
+    for ref, key in settings.stripe_keys.items():
+        if not key.startswith(("sk_live_", "rk_live_", "sk_test_", "rk_test_")):
+            raise BadSetting(name=f"DONATE_STRIPE_{ref.upper()}_KEY", problem="is no secret key (sk_… or rk_…)")
+    for ref, given in settings.stripe_webhook_secrets.items():
+        if not all(secret.startswith("whsec_") for secret in given):
+            name = f"DONATE_STRIPE_{ref.upper()}_WEBHOOK_SECRETS"
+            raise BadSetting(name=name, problem="holds what is no webhook secret (whsec_…)")
 
 
 def _one_of(env: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:

@@ -1,5 +1,6 @@
 """Which gateway serves a merchant account: Stripe with its own key, or the sandbox."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from donate.errors import N_, BadSetting, DonateError
@@ -33,6 +34,12 @@ def gateway_for(merchant: MerchantRef, settings: Settings) -> Gateway:
         raise BadSetting(name=f"DONATE_STRIPE_{name}_KEY", problem="is missing")
     secrets = settings.stripe_webhook_secrets.get(ref) or settings.stripe_webhook_secrets.get(name.lower()) or ()
     return _stripe_gateway(merchant, key, secrets)
+
+
+def require_usable(merchants: Iterable[MerchantRef], settings: Settings) -> None:
+    """Refuse at start-up what would fail at the first donation. Raises BadSetting or SandboxClosed."""
+    for merchant in merchants:
+        gateway_for(merchant, settings)
 
 
 @lru_cache(maxsize=64)

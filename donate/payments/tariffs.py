@@ -54,7 +54,7 @@ LARGEST = {
 }
 
 _CARD_MINIMUMS = "Stripe, Supported currencies, “Minimum and maximum charge amounts”, as published in November 2026."
-_CARD_FEE = "Stripe's list price of 2.9 % + 0.30 in the currency of the account (estimate; the charged fee is booked)."
+_CARD_FEE = "Stripe's list price for cards from abroad, 2.9 % and a fixed part (estimate; the charged fee is booked)."
 _WALLET = "Alipay and WeChat Pay, standard merchant rate on the mainland, 0.6 %; 1.00 yuan is our smallest payment."
 
 _STARTS = date(2020, 1, 1)
@@ -63,8 +63,8 @@ _STARTS = date(2020, 1, 1)
 _OVERSEAS = {
     "CNY": (400, 30),
     "USD": (50, 30),
-    "EUR": (50, 30),
-    "GBP": (30, 30),
+    "EUR": (50, 25),
+    "GBP": (30, 20),
     "HKD": (400, 235),
     "SGD": (50, 50),
     "JPY": (50, 30),
