@@ -177,7 +177,7 @@ def campaign_page(session: Session, ref: str, on: date) -> CampaignPage:
         figures=figures(campaign, current.amount_minor, rest[len(PLACE_COLUMNS) :]),
         prices=price_lines,
         schools=tuple(SchoolName(*names) for names in schools or ()),
-        updates=tuple(UpdateSummary(*texts, published_at=datetime.fromisoformat(at)) for *texts, at in updates or ()),
+        updates=tuple(_update(values) for values in updates or ()),
         tariff=tariff,
     )
 
@@ -208,6 +208,12 @@ _UPDATES: ColumnElement[Any] = literal_column(
 _TARIFF: ColumnElement[Any] = literal_column(
     """(SELECT tariff FROM merchant_account WHERE merchant_account.book_id = campaign.book_id ORDER BY id LIMIT 1)"""
 )
+
+
+def _update(values: Sequence[Any]) -> UpdateSummary:
+    update_id, title_zh, title_en, opening_zh, opening_en, is_narrative, published_at = values
+    at = datetime.fromisoformat(published_at)
+    return UpdateSummary(update_id, title_zh, title_en, opening_zh, opening_en, is_narrative, at)
 
 
 def _party(row: Organisation) -> Party:

@@ -68,23 +68,29 @@ def translations(locale: str) -> NullTranslations:
     return Translations(compiled)
 
 
+def said(sentence: str) -> str:
+    """`sentence` in the spoken language with its %(fact)s places still open. The empty key is the catalogue's header."""
+    return translations(spoken()).gettext(sentence) if sentence else ""
+
+
+def said_of(one: str, many: str, num: int) -> str:
+    """The same for a count."""
+    return translations(spoken()).ngettext(one, many, num)
+
+
 def gettext(sentence: str, **facts: object) -> str:
     """`sentence` in the spoken language, its %(fact)s places filled."""
-    # The empty key is the catalogue's own header.
-    said = translations(spoken()).gettext(sentence) if sentence else ""
-    return said % facts if facts else said
+    return said(sentence) % facts if facts else said(sentence)
 
 
 def ngettext(one: str, many: str, num: int, **facts: object) -> str:
     """The same for a count, which may stand in the sentence as %(num)s."""
-    said = translations(spoken()).ngettext(one, many, num)
-    return said % ({"num": number(num)} | facts)
+    return said_of(one, many, num) % ({"num": number(num)} | facts)
 
 
 def translated(error: DonateError) -> str:
     """What an error says, in the spoken language."""
-    said = translations(spoken()).gettext(error.sentence)
-    return said % {name: _fact(fact) for name, fact in error.facts.items()}
+    return said(error.sentence) % {name: _fact(fact) for name, fact in error.facts.items()}
 
 
 def sentence(thing: object) -> str:
