@@ -74,5 +74,5 @@ def test_every_rule_makes_sense() -> None:
         assert rule.tariff in TARIFFS
         assert rule.currency in EXPONENTS
         assert 0 < rule.minimum_minor < largest(rule.method, rule.currency, DAY, rule.tariff)
-        assert rule.fee(rule.minimum_minor) < rule.minimum_minor
+        assert rule.fee(rule.minimum_minor * 10) < rule.minimum_minor * 2
         assert rule.source

@@ -141,8 +141,7 @@ def _route(request: Request) -> tuple[Route, tuple[Any, ...]]:
 
 def _earlier(session: Session, request: Request, key: str) -> tuple[int, str] | None:
     """What was answered under this key. Raises Fault when it is in use this moment or was used for something else."""
-    lock = int.from_bytes(sha256(f"{request.merchant.ref}\0{key}".encode()).digest()[:8], signed=True)
-    if not session.scalar(select(func.pg_try_advisory_xact_lock(lock))):
+    if not session.scalar(select(func.pg_try_advisory_xact_lock(lock_of(request.merchant.ref, key)))):
         message = "There is currently another in-progress request using this Idempotent Key."
         raise Fault(409, message, code="idempotency_key_in_use", kind="idempotency_error")
     reply = session.get(SandboxReply, (request.merchant.ref, key))
@@ -152,6 +151,11 @@ def _earlier(session: Session, request: Request, key: str) -> tuple[int, str] | 
         message = "Keys for idempotent requests can only be used with the same parameters they were first used with."
         raise Fault(400, message, kind="idempotency_error")
     return reply.status, reply.body
+
+
+def lock_of(merchant: str, key: str) -> int:
+    """The advisory lock that a request holds while it works under an idempotency key."""
+    return int.from_bytes(sha256(f"{merchant}\0{key}".encode()).digest()[:8], signed=True)
 
 
 def _reply(request: Request, key: str, status: int, content: str) -> SandboxReply:
