@@ -94,6 +94,7 @@ def _form(page: GivePage, typed: Mapping[str, str], errors: dict[str, DonateErro
         typed=typed,
         amount_fields=[forms.amount_field(index, len(page.campaigns)) for index in range(len(page.campaigns))],
         errors=errors,
+        is_sent_before=any(isinstance(error, FormAlreadyUsed) for error in errors.values()),
         token=kept or token.issue(settings.secret_key, page.refs),
     )
     return make_response(html, max((error.status for error in errors.values()), default=200))
