@@ -9,7 +9,6 @@ from typing import Any
 from flask import Flask, current_app, g, request, url_for
 from flask_babel import Babel
 from jinja2 import StrictUndefined
-from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
@@ -67,9 +66,9 @@ def _fill_templates(app: Flask, settings: Settings) -> None:
     # Jinja's "newstyle" fills the places itself, so that what stands in them is escaped. (The extension adds this
     # method at run time, so the type checker cannot know it.)
     words_of = (translations.said, translations.said_of)
-    app.jinja_env.install_gettext_callables(*words_of, newstyle=True)  # type: ignore[attr-defined]
-    # Jinja's own wrapper asks for the sentence without its facts, and writes counts without separators.
-    app.jinja_env.globals["ngettext"] = _counted
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        *words_of, newstyle=True
+    )
     words = (
         translations.bar_share,
         translations.by_locale,
@@ -98,12 +97,6 @@ def _fill_templates(app: Flask, settings: Settings) -> None:
         base_url=settings.base_url,
         is_sandbox=settings.is_sandbox,
     )
-
-
-def _counted(one: str, many: str, num: int, **facts: object) -> Markup:
-    """The sentence for a count, for templates: its own words are ours, its facts are escaped unless they are markup."""
-    said = translations.translations(translations.spoken()).ngettext(one, many, num)
-    return Markup(said) % ({"num": translations.number(num)} | facts)
 
 
 def by_locale_of(settings: Settings) -> str:

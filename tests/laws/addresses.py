@@ -36,7 +36,7 @@ OPEN = frozenset({"site", "public", "donor", "session", "webhooks", "api"})
 OWN_AND_STRANGER = {"organiser": ("editor", "editor elsewhere"), "reviewer": ("reviewer", "reviewer elsewhere")}
 
 SAMPLES: dict[str, Sample] = {
-    "static": lambda _: {"name": "look.css"},
+    "static": lambda _: {"name": "css/look.css"},
     "public.campaign": lambda world: {"ref": world.campaign},
     "public.update": lambda world: {"ref": world.campaign, "update_id": world.update_id},
     "public.organisation": lambda world: {"ref": world.host},

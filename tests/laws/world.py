@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from donate.db import Database, transaction
 from donate.sequencer import drain
@@ -19,6 +20,20 @@ CANARY_WORDS = "只给金丝雀看的话"
 CANARIES = (CANARY_NAME, CANARY_EMAIL, "canary.li", CANARY_WORDS)
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody signed in, with the token that their forms carry."""
+
+    client: FlaskClient
+    token: str
+
+    def open(self, path: str, method: str = "GET", form: dict[str, str] | None = None) -> TestResponse:
+        """The answer; a form carries its token, so that a refusal is for the role and for nothing else."""
+        if method == "GET":
+            return self.client.get(path)
+        return self.client.open(path, method=method, data={"csrf_token": self.token, **(form or {})})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """References of one of each thing, and clients of people."""
@@ -32,7 +47,7 @@ class World:
     secret: str
     open_session: str
     merchant: str
-    people: dict[str, FlaskClient]
+    people: dict[str, Person]
 
     @property
     def anonymous(self) -> FlaskClient:
@@ -73,8 +88,8 @@ def build(app: Flask, database: Database, settings: Settings) -> World:
     )
 
 
-def _people(app: Flask, host: str, partner: str) -> dict[str, FlaskClient]:
-    """Signed-in clients: each role where it belongs, and the same role in an organisation that has nothing to do here."""
+def _people(app: Flask, host: str, partner: str) -> dict[str, Person]:
+    """Signed-in people: each role where it belongs, and the same role in an organisation that has nothing to do here."""
     given: dict[str, tuple[str | None, tuple[tuple[str, str], ...]]] = {
         "nobody": (None, ()),
         "editor": (None, ((partner, "editor"),)),
@@ -86,12 +101,12 @@ def _people(app: Flask, host: str, partner: str) -> dict[str, FlaskClient]:
         "admin": ("admin", ()),
         "auditor": ("auditor", ()),
     }
-    clients = {}
+    signed_in = {}
     for name, (role, memberships) in given.items():
         with transaction() as session:
             user = people.user(session, role=role, memberships=memberships)
-        clients[name] = app.test_client()
+        client = app.test_client()
         form = {"email": user.email, "password": people.PASSWORD, "next": "/en/password"}
-        answer = clients[name].post("/en/sign-in", data=form)
-        assert answer.status_code == 303, answer.text
-    return clients
+        page = client.post("/en/sign-in", data=form, follow_redirects=True)
+        signed_in[name] = Person(client, page.text.split('name="csrf_token" value="')[1].split('"')[0])
+    return signed_in
