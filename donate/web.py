@@ -19,6 +19,7 @@ from flask import Blueprint, Flask, g, redirect
 from werkzeug.wrappers import Response
 
 from donate import web_guards, webhooks
+from donate.auditing import public as auditing_public
 from donate.campaigns import public as campaigns_public
 from donate.giving import donor as giving_donor
 from donate.giving import organiser as giving_organiser
@@ -37,7 +38,14 @@ def hang_doors(app: Flask, settings: Settings) -> None:
     signin.install(app, settings)
     web_guards.install(app)
     hang(app, "site", bare=[("/", root, ["GET"])])
-    hang(app, "public", campaigns_public.ROUTES, giving_public.ROUTES)
+    hang(
+        app,
+        "public",
+        campaigns_public.ROUTES,
+        giving_public.ROUTES,
+        auditing_public.ROUTES,
+        bare=auditing_public.BARE_ROUTES,
+    )
     hang(app, "donor", giving_donor.ROUTES, sandbox_donor.ROUTES if settings.is_sandbox else ())
     hang(app, "session", session.ROUTES)
     hang(app, "user", user.ROUTES, guard=web_guards.signed_in)

@@ -46,14 +46,12 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("next_index", sa.BigInteger, nullable=False),
         sa.Column("floor_entry_id", sa.BigInteger, nullable=False),
-        sa.Column("swept_at", MOMENT, nullable=False),
         sa.Column("passed_at", MOMENT, nullable=False),
         sa.CheckConstraint("id = 1", name="one_row"),
     )
-    op.execute(
-        "INSERT INTO sequencer (id, next_index, floor_entry_id, swept_at, passed_at) VALUES (1, 0, 0, now(), now())"
-    )
+    op.execute("INSERT INTO sequencer (id, next_index, floor_entry_id, passed_at) VALUES (1, 0, 0, now())")
     append_only(op, "log_leaf")
-    grant(op, "donate_web", "SELECT", "log_leaf", "sequencer")
+    # The status page names the revision, too.
+    grant(op, "donate_web", "SELECT", "log_leaf", "sequencer", "alembic_version")
     grant(op, "donate_sequencer", "SELECT, INSERT", "log_leaf")
     grant(op, "donate_sequencer", "SELECT, UPDATE", "sequencer")

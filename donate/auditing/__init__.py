@@ -1,0 +1,1 @@
+"""How the books are looked at from outside: the ledger's pages, downloads, what they prove."""
