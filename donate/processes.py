@@ -9,7 +9,6 @@ the port after a kill -9 of their master) and starts the part again.
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,11 +28,7 @@ class Part:
     """One long-running command, such as the web server."""
 
     name: str
-    arguments: tuple[str, ...]
-
-    @property
-    def command(self) -> list[str]:
-        return [sys.executable, "-m", "donate.cli", *self.arguments]
+    command: tuple[str, ...]
 
 
 @dataclass(slots=True)

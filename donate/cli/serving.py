@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import sys
 from collections.abc import Mapping
 
 import click
@@ -53,9 +54,10 @@ def serve(settings: Settings, host: str, port: int, only: tuple[str, ...]) -> No
 
 
 def part_named(name: str, host: str, port: int) -> Part:
+    command = (sys.executable, "-m", "donate.cli", name)
     if name == "web":
-        return Part(name="web server", arguments=("web", "--host", host, "--port", str(port)))
-    return Part(name=name, arguments=(name,))
+        return Part(name="web server", command=(*command, "--host", host, "--port", str(port)))
+    return Part(name=name, command=command)
 
 
 def prepare(settings: Settings, complete: Settings) -> None:

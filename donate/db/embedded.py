@@ -68,8 +68,8 @@ def running(instance: Path, *, fsync: bool = True, settings: Mapping[str, str] |
     try:
         with _locked(place.folder / "start.lock"):
             fcntl.flock(users, fcntl.LOCK_SH)  # waits while a watcher is stopping the server
-            _start(place, _all_settings(place, fsync, settings or {}), fsync)
-            _ensure_watcher(place)
+            _ensure_watcher(place)  # first: whoever is killed from here on leaves somebody who stops the server
+            _start(place, _all_settings(place, fsync, settings or {}), users, fsync=fsync)
     except BaseException:
         os.close(users)
         raise
@@ -90,7 +90,7 @@ def _url(place: Place, database: str = DATABASE) -> str:
     return f"postgresql://postgres@/{database}?host={quote(str(place.socket_folder), safe='')}"
 
 
-def _start(place: Place, settings: Mapping[str, str], fsync: bool) -> None:
+def _start(place: Place, settings: Mapping[str, str], users: int, *, fsync: bool) -> None:
     """Bring the server up if it does not answer. The caller holds the start lock."""
     if not place.data.exists():
         _initialise(place, fsync)
@@ -104,7 +104,7 @@ def _start(place: Place, settings: Mapping[str, str], fsync: bool) -> None:
     while True:
         _remove_stale_pid_file(place)
         place.empty_log()
-        done = place.run("pg_ctl", "-D", place.data, "-l", place.log, "-w", "-t", "60", "-o", options, "start")
+        done = place.start(options, users)
         if done.is_ok:
             break
         said = place.log_text() or done.output

@@ -74,9 +74,26 @@ class Place:
         """A log of this start only: it would otherwise grow for ever."""
         self.log.unlink(missing_ok=True)
 
-    def run(self, name: str, *arguments: str | Path) -> Done:
-        """One of PostgreSQL's programs, as the server's uid."""
-        return _run_as(self.uid, [self.bin / name, *arguments])
+    def start(self, options: str, users: int) -> Done:
+        """Start the server; `users` is the descriptor that holds the users' lock.
+
+        A shell around pg_ctl keeps that lock as its standard input, and pg_ctl does not: should we be killed
+        meanwhile, the watcher waits until the server is up and then stops it, and does not miss it.
+        """
+        command: list[str | Path] = [
+            self.bin / "pg_ctl",
+            "-D",
+            self.data,
+            "-l",
+            self.log,
+            "-w",
+            "-t",
+            "60",
+            "-o",
+            options,
+            "start",
+        ]
+        return _run_as(self.uid, ["/bin/sh", "-c", '"$@" </dev/null; exit $?', "sh", *command], stdin=users)
 
     def initdb(self, folder: Path, *options: str) -> Done:
         """Fill `folder`. initdb alone wants a uid with a name, so root lends it `nobody`'s and takes the files back."""
@@ -195,14 +212,14 @@ def _digest(path: Path, *more: int) -> str:
     return hashlib.sha256(repr((str(path), *more)).encode()).hexdigest()[:12]
 
 
-def _run_as(uid: int, command: list[str | Path]) -> Done:
+def _run_as(uid: int, command: list[str | Path], *, stdin: int = subprocess.DEVNULL) -> Done:
     """Run with a small environment, in `/`, and as root under `uid` alone."""
     identity = uid if os.geteuid() == 0 else None
     # A file, not a pipe: the server inherits it, and a pipe would then stay open as long as the server runs.
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(
             [str(part) for part in command],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=output,
             stderr=output,
             env=ENVIRONMENT,

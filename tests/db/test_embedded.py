@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -229,6 +230,33 @@ def test_without_the_wheel_the_answer_names_the_setting(instance: Path, monkeypa
 def test_the_programs_of_the_wheel_are_found() -> None:
     for name in ("psql", "pgbench", "pg_dump", "pg_restore", "pg_basebackup"):
         assert os.access(programs.program(name), os.X_OK)
+
+
+def assert_a_starter_killed_after(seconds: float, instance: Path, place: Place) -> None:
+    user = ServerUser(instance)
+    time.sleep(seconds)
+    user.kill()
+    eventually(lambda: not processes_mentioning(str(instance)))
+    with embedded.running(instance, fsync=False) as url:
+        assert ask(url, "SELECT 1") == 1
+    assert postmaster_pid(place.data) is None
+
+
+def test_a_killed_starter_leaves_no_server_behind(instance: Path, place: Place) -> None:
+    user = ServerUser(instance)
+    eventually(lambda: postmaster_pid(place.data) is not None)
+    user.kill()
+    eventually(lambda: not processes_mentioning(str(instance)))
+    with embedded.running(instance, fsync=False) as url:
+        assert ask(url, "SELECT 1") == 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("hundredths", range(0, 200, 2))
+def test_a_starter_killed_at_any_moment_leaves_no_server_behind(instance: Path, place: Place, hundredths: int) -> None:
+    if hundredths % 4:
+        shutil.rmtree(instance)
+    assert_a_starter_killed_after(0.3 + hundredths / 100, instance, place)
 
 
 @pytest.mark.long

@@ -1,7 +1,8 @@
 import pytest
-from donate.db import NoDatabase, Role, current, engine
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+
+from donate.db import NoDatabase, Role, current, engine
 
 
 def end_all_connections(database):

@@ -1,0 +1,81 @@
+"""The real command: web, worker and sequencer over an embedded database, ended in the ways that happen."""
+
+import http.client
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.factories import eventually, free_port, start_donate
+from tests.db.factories import processes_mentioning
+
+
+@pytest.fixture
+def instance() -> Iterator[Path]:
+    base = Path(tempfile.mkdtemp(prefix="donate-test-"))
+    base.chmod(0o755)
+    yield base / "instance"
+    shutil.rmtree(base)
+
+
+def answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status < 500
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def processes_of(process: "subprocess.Popen[str]", port: int, instance: Path) -> list[int]:
+    """Everything that belongs to this installation: parts, web workers, database, watcher."""
+    children = [
+        int(pid)
+        for path in Path("/proc").glob("[0-9]*/task/[0-9]*/children")
+        if path.parts[2] == str(process.pid)
+        for pid in path.read_text().split()
+    ]
+    return [*children, *processes_mentioning(str(instance)), *processes_mentioning(f"--port {port}")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_serve_runs_all_parts_and_leaves_no_process(instance: Path, number: signal.Signals) -> None:
+    port = free_port()
+    process = start_donate("serve", "--port", str(port), DONATE_INSTANCE=str(instance))
+    try:
+        eventually(lambda: process.poll() is not None or answers(port), 60)
+        living = processes_of(process, port, instance)
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert len(living) > 6, said
+    eventually(lambda: not processes_mentioning(str(instance)) and not processes_mentioning(f"--port {port}"))
+    assert not [pid for pid in living if "donate" in processes_mentioning("donate").get(pid, "")]
+    assert not answers(port)
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("part", ["worker", "sequencer", "web"])
+def test_each_part_runs_alone(part: str, instance: Path) -> None:
+    port = free_port()
+    arguments = ["serve", "--only", "web", "--port", str(port)] if part == "web" else [part]
+    process = start_donate(*arguments, DONATE_INSTANCE=str(instance))
+    try:
+        if part == "web":
+            eventually(lambda: process.poll() is not None or answers(port), 60)
+        else:
+            eventually(lambda: process.poll() is not None or (instance / "postgres" / "data").exists(), 60)
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0 or part != "web", said
+    assert "Traceback" not in said
+    eventually(lambda: not processes_mentioning(str(instance)))

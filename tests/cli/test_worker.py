@@ -1,0 +1,70 @@
+"""Jobs: registered once, run with the database bound, failing alone."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from procrastinate.schema import SchemaManager
+from sqlalchemy import text
+
+from donate import worker
+from donate.db import Database, reading
+from donate.folders import top_folder
+from donate.ledger import checks
+from donate.settings import Settings
+
+
+def test_the_revision_holds_the_schema_of_the_installed_library() -> None:
+    kept = top_folder("migrations") / "versions" / "procrastinate_3_10.sql"
+    assert kept.read_text() == SchemaManager.get_schema(), "a new procrastinate wants a new revision"
+
+
+def test_checking_the_ledger_keeps_its_result(database: Database, settings: Settings) -> None:
+    assert worker.check_ledger(settings)
+    with reading() as session:
+        run = checks.last_run(session)
+    assert run is not None
+    assert run.is_ok
+    assert len(run.results) == len(checks.CHECKS)
+
+
+@pytest.mark.parametrize("job", worker.JOBS, ids=lambda job: job.name)
+def test_every_job_runs_on_an_empty_installation(job: worker.Job, database: Database, settings: Settings) -> None:
+    worker.run_job(job, database, settings)
+
+
+def test_a_failing_job_says_only_its_name(
+    database: Database, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(settings: Settings) -> None:
+        raise ValueError("li@example.org")
+
+    job = worker.Job(name="failing", schedule="* * * * *", run=fail, sentence="Fails.")
+    with pytest.raises(worker.JobFailed, match=r"^failing$"):
+        worker.run_job(job, database, replace(settings, environment="production"))
+    assert "li@example.org" not in "".join(capsys.readouterr())
+
+
+def test_a_waiting_job_is_done_by_the_worker_as_the_web_role(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = []
+    job = worker.Job(name="told", schedule="0 0 1 1 *", run=lambda settings: ran.append(1), sentence="Tells.")
+    monkeypatch.setattr(worker, "JOBS", (job,))
+    app = worker.job_app(database, replace(settings, database_url=database.url))
+
+    async def work() -> None:
+        async with app.open_async():
+            await app.configure_task("told").defer_async(timestamp=0)
+            await app.run_worker_async(wait=False, listen_notify=False, install_signal_handlers=False)
+
+    asyncio.run(work())
+    assert ran == [1]
+    with reading() as session:
+        assert session.scalar(text("SELECT status FROM procrastinate_jobs")) == "succeeded"
+
+
+def test_the_booking_path_is_not_held_up_by_notifications(database: Database) -> None:
+    with reading() as session:
+        triggers = set(session.scalars(text("SELECT tgname FROM pg_trigger WHERE tgname LIKE '%notify%'")))
+    assert triggers == set()
