@@ -120,7 +120,7 @@ def take_other_event(merchant: MerchantRef, event: Event, settings: Settings) ->
     try:
         sync_checkout(event.reference, settings)
     except NotFound:
-        log.info("event_of_others", event=event.id, kind=event.kind, merchant=merchant.ref)
+        log.info("event_of_others", event_id=event.id, kind=event.kind, merchant=merchant.ref)
 
 
 def sync_stale(settings: Settings, most: int = 50) -> int:
