@@ -1,0 +1,164 @@
+"""Builds the sample world in an empty database: once, in seconds, through the doors that real people use."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, time
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from donate import clock
+from donate.db import Database
+from donate.demo import lives
+from donate.demo.booking import book_past, open_payables
+from donate.demo.checkouts import BookOfHost, write_checkouts
+from donate.demo.content import campaigns, hosts, on, partners
+from donate.demo.lives import Cast
+from donate.demo.logins import Login, keep_logins, kept_logins, make_logins, renew_logins
+from donate.demo.past import ZONE, Past, plan_past
+from donate.errors import N_, DonateError
+from donate.files.store import Store
+from donate.ledger import books, checks
+from donate.ledger.models import LedgerCheck
+from donate.organisations.models import Organisation
+from donate.organisations.service import register_organisation, renew_licence, sign_agreement
+from donate.people.models import User
+from donate.people.service import create_user
+from donate.settings import Settings
+
+# The day on which the organisations came to this site, before anything else happened.
+BEGAN = -360
+
+
+class NotForRealMoney(DonateError):
+    sentence = N_(
+        "The sample world is built only where the sandbox takes the payments; this installation has real keys."
+    )
+
+
+class DatabaseInUse(DonateError):
+    sentence = N_("The database already holds organisations that are no samples; the demo wants a database of its own.")
+
+
+class WorldHalfBuilt(DonateError):
+    sentence = N_(
+        "An earlier start broke off and left half a sample world. Remove the folder %(folder)s and start again."
+    )
+
+
+def build_world(database: Database, settings: Settings, progress: Callable[[str], None]) -> list[Login]:
+    """The sample world's logins: it is built when the database is empty, and used again when it stands already.
+
+    `database` is migrated and bound to this thread. Passwords are kept in instance/demo/logins.json, so that each start
+    prints the same ones; where that file is gone, new ones are set.
+    Raises NotForRealMoney, DatabaseInUse, WorldHalfBuilt.
+    """
+    if settings.is_production or not settings.is_sandbox:
+        raise NotForRealMoney
+    if _stands_already(database, settings):
+        return _logins_again(database, settings)
+    progress("Thinking of ten months")
+    past = plan_past(campaigns(), clock.now())
+    progress("Drawing schools and kitchens")
+    with database.transaction() as session:
+        logins = make_logins(session)
+        homes = _settle_organisations(session, past)
+        _live_campaigns(session, settings, past)
+    progress(f"Giving {len(past.checkouts):,} times")
+    book_ids = {host: home.book_id for host, home in homes.items()}
+    with database.transaction() as session:
+        public_ids = write_checkouts(session, past, homes)
+        with clock.frozen_at(_began(past)):
+            open_payables(session, past, book_ids)
+    progress("Booking day after day, and numbering each line of the public log")
+    book_past(database, past, book_ids, public_ids)
+    progress("Checking the ledger")
+    keep_logins(settings, logins)
+    _check_ledger(database, settings)
+    return logins
+
+
+def _stands_already(database: Database, settings: Settings) -> bool:
+    ours = {host.ref for host in hosts()} | {partner.ref for partner in partners()}
+    with database.reading() as session:
+        found = set(session.scalars(select(Organisation.ref)))
+        # The ledger is checked last, so a stored result says that everything before it was done.
+        is_complete = session.scalar(select(LedgerCheck.id).limit(1)) is not None
+    if found - ours:
+        raise DatabaseInUse
+    if found and not is_complete:
+        raise WorldHalfBuilt(folder=settings.instance)
+    return bool(found)
+
+
+def _logins_again(database: Database, settings: Settings) -> list[Login]:
+    logins = kept_logins(settings)
+    if logins is None:
+        with database.transaction() as session:
+            logins = renew_logins(session)
+        keep_logins(settings, logins)
+    return logins
+
+
+def _began(past: Past) -> datetime:
+    return datetime.combine(on(past.today, BEGAN), time(9), tzinfo=ZONE).astimezone(UTC)
+
+
+def _settle_organisations(session: Session, past: Past) -> dict[str, BookOfHost]:
+    """Hosts with licence, book and merchant account; partners with their agreement."""
+
+    homes = {}
+    with clock.frozen_at(_began(past)):
+        for host in hosts():
+            organisation = register_organisation(session, **host.facts)
+            renew_licence(
+                session,
+                organisation=organisation,
+                number=host.licence.number,
+                valid_from_on=on(past.today, host.licence.first_day),
+                valid_to_on=on(past.today, host.licence.last_day),
+                issued_by_zh=host.licence.issued_by_zh,
+                issued_by_en=host.licence.issued_by_en,
+            )
+            book = books.open_book(
+                session, ref=host.book, host=host.ref, currency="CNY", mode="sandbox", time_zone=ZONE.key
+            )
+            merchant = books.open_merchant_account(
+                session, book_id=book.id, ref=host.merchant, provider="sandbox", livemode=False, tariff="mainland"
+            )
+            homes[host.ref] = BookOfHost(book.id, merchant.id)
+        for partner in partners():
+            organisation = register_organisation(session, **partner.facts)
+            host_row = session.scalars(select(Organisation).filter_by(ref=partner.host)).one()
+            sign_agreement(session, host=host_row, partner=organisation, signed_on=on(past.today, BEGAN))
+    return homes
+
+
+def _live_campaigns(session: Session, settings: Settings, past: Past) -> None:
+    cast = _cast(session, settings)
+    for text in campaigns():
+        lives.live(session, text, cast, past)
+
+
+def _cast(session: Session, settings: Settings) -> Cast:
+    """The people who may sign in play their own parts; the other parts are played by users without a password."""
+    organisations = {row.ref: row for row in session.scalars(select(Organisation))}
+    users = {row.email: row.id for row in session.scalars(select(User))}
+    extra = {
+        ref: create_user(session, email=f"{ref}@donate.example", name=row.name_zh, password=None).id
+        for ref, row in organisations.items()
+    }
+    writers = {partner.ref: lives.writer(extra[partner.ref]) for partner in partners()}
+    reviewers = {host.ref: lives.reviewer(extra[host.ref]) for host in hosts()}
+    writers["xinhuang-service"] = lives.writer(users["organiser@donate.example"])
+    reviewers["xiangxinan"] = lives.reviewer(users["reviewer@donate.example"])
+    return Cast(
+        organisations=organisations, writers=writers, reviewers=reviewers, store=Store(settings.instance / "files")
+    )
+
+
+def _check_ledger(database: Database, settings: Settings) -> None:
+    with database.reading() as session:
+        results = checks.run_checks(session, merge_delay_seconds=settings.merge_delay_seconds)
+        as_of = checks.newest_as_of(session)
+    with database.transaction() as session:
+        checks.store_result(session, results, as_of)
