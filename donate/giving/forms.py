@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from donate import text
 from donate.errors import N_, DonateError
-from donate.money import Money, UnknownCurrency, parse_amount
+from donate.money import EXPONENTS, AmountTooPrecise, Money, UnknownCurrency, parse_amount
 from donate.payments import tariffs
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ class AmountBelowCard(DonateError):
 
 class AmountTooLarge(DonateError):
     sentence = N_("The largest donation here is %(largest)s. For more, please write to the charity.")
+    field = OWN
+
+
+class TooManyDecimals(DonateError):
+    sentence = N_("Use at most two decimals, for example 12.50.")
     field = OWN
 
 
@@ -170,6 +175,8 @@ def _amount(form: "MultiDict[str, str]", name: str, terms: Terms, bad: BadForm, 
         return parse_amount(_without_currency(typed, terms.currency), terms.currency).minor
     except UnknownCurrency:
         bad.errors[name] = CurrencyNotTaken(currency=terms.currency)
+    except AmountTooPrecise as error:
+        bad.errors[name] = TooManyDecimals() if EXPONENTS[terms.currency] == 2 else error
     except DonateError as error:
         bad.errors[name] = error
     return None

@@ -72,7 +72,9 @@ def test_another_currency_is_refused_and_never_converted(typed: str) -> None:
 
 
 def test_too_many_decimals_are_refused() -> None:
-    assert errors(own="12.505") == {"own": money.AmountTooPrecise}
+    assert errors(own="12.505") == {"own": forms.TooManyDecimals}
+    yen = Terms(currency="JPY", tariff="overseas", on=date(2026, 11, 23))
+    assert errors(yen, own="100.5") == {"own": money.AmountTooPrecise}
 
 
 @pytest.mark.parametrize("typed", ["0", "0.00", "０"])
