@@ -9,16 +9,15 @@ from sqlalchemy import ColumnElement, literal_column, select
 from sqlalchemy.orm import Session, aliased
 
 from donate.campaigns.clocks import progress_due_on
-from donate.campaigns.figures import TOTAL_COLUMNS, Figures, figures
+from donate.campaigns.figures import TOTAL_COLUMNS, Figures, Wide, figures, with_total
 from donate.campaigns.lifecycle import PUBLIC, State
 from donate.campaigns.models import Campaign, CampaignUpdate, UpdatePhoto
-from donate.campaigns.pages import PLACE_COLUMNS, Wide, place_path, with_place
+from donate.campaigns.pages import PLACE_COLUMNS, place_path, with_place
 from donate.campaigns.queries import CampaignForGiving
 from donate.errors import NotFound
-from donate.ledger.models import Book, CampaignTotal
+from donate.ledger.models import Book
 from donate.organisations.models import Organisation
 from donate.places.queries import PlacePath
-from donate.publiclog.models import LogLeaf
 
 # Art. 79: progress is owed where raising or carrying out lasts longer than six months.
 LONG_DAYS = 183
@@ -144,20 +143,16 @@ _Host, _Partner = aliased(Organisation), aliased(Organisation)
 def campaign_page(session: Session, ref: str, on: date) -> CampaignPage:
     """The page of a public campaign on a day. Raises NotFound."""
     query: Wide = (
-        with_place(
-            select(
-                *(Campaign, _Host, _Partner, Book.time_zone),
-                *(_LICENCES, _PRICES, _SCHOOLS, _UPDATES, _TARIFF),
-                *(*PLACE_COLUMNS, *TOTAL_COLUMNS),
-            )
-            .join(Book, Book.id == Campaign.book_id)
-            .join(_Host, _Host.id == Campaign.host_id)
-            .join(_Partner, _Partner.id == Campaign.partner_id)
+        select(
+            *(Campaign, _Host, _Partner, Book.time_zone),
+            *(_LICENCES, _PRICES, _SCHOOLS, _UPDATES, _TARIFF),
+            *(*PLACE_COLUMNS, *TOTAL_COLUMNS),
         )
-        .outerjoin(CampaignTotal, CampaignTotal.campaign == Campaign.ref)
-        .outerjoin(LogLeaf, LogLeaf.log_index == CampaignTotal.as_of)
-        .where(Campaign.ref == ref, Campaign.state.in_(PUBLIC))
+        .join(Book, Book.id == Campaign.book_id)
+        .join(_Host, _Host.id == Campaign.host_id)
+        .join(_Partner, _Partner.id == Campaign.partner_id)
     )
+    query = with_total(with_place(query)).where(Campaign.ref == ref, Campaign.state.in_(PUBLIC))
     row = session.execute(query).tuples().one_or_none()
     if row is None:
         raise NotFound

@@ -2,22 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import ScalarSelect, Select, func, select
 
 from donate.campaigns.models import Campaign, UnitPrice
-from donate.ledger.models import CampaignTotal
+from donate.ledger.models import CampaignTotal, Entry
 from donate.publiclog.models import LogLeaf
+
+# A query whose columns are many, and read by position.
+Wide = Select[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """The newest line of the public log that a figure holds, and its day."""
+    """The newest line of the public log that a figure holds, and when its entry was made."""
 
     index: int
-    day: date
+    at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +68,22 @@ TOTAL_COLUMNS = (
     func.coalesce(CampaignTotal.disbursed_minor, 0),
     func.coalesce(CampaignTotal.evidenced_minor, 0),
     CampaignTotal.as_of,
-    LogLeaf.day,
+    Entry.recorded_at,
 )
+
+
+def with_total(query: Wide) -> Wide:
+    """Join a query over campaigns to their total and its newest entry, for TOTAL_COLUMNS."""
+    return (
+        query.outerjoin(CampaignTotal, CampaignTotal.campaign == Campaign.ref)
+        .outerjoin(LogLeaf, LogLeaf.log_index == CampaignTotal.as_of)
+        .outerjoin(Entry, Entry.id == LogLeaf.entry_id)
+    )
 
 
 def figures(campaign: Campaign, price_minor: int, total: Sequence[Any]) -> Figures:
     """From a campaign, its price and the values of TOTAL_COLUMNS."""
-    received, count, refunded, fees, disbursed, evidenced, index, day = total
+    received, count, refunded, fees, disbursed, evidenced, index, at = total
     return Figures(
         currency=campaign.currency,
         price_minor=price_minor,
@@ -82,7 +94,7 @@ def figures(campaign: Campaign, price_minor: int, total: Sequence[Any]) -> Figur
         fees_minor=fees,
         disbursed_minor=disbursed,
         evidenced_minor=evidenced,
-        as_of=None if index is None else AsOf(index, day),
+        as_of=None if index is None else AsOf(index, at),
     )
 
 

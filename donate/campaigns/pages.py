@@ -8,22 +8,19 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
-from donate.campaigns.figures import TOTAL_COLUMNS, AsOf, Figures, figures, price_on
+from donate.campaigns.figures import TOTAL_COLUMNS, AsOf, Figures, Wide, figures, price_on, with_total
 from donate.campaigns.lifecycle import PUBLIC, State
 from donate.campaigns.models import Campaign, CampaignUpdate
 from donate.ledger.chart import Reason
-from donate.ledger.models import CampaignTotal, DayTotal
+from donate.ledger.models import CampaignTotal, DayTotal, Entry
 from donate.organisations.models import Organisation
 from donate.places.folding import folded
 from donate.places.models import Place
 from donate.places.queries import PlaceName, PlacePath
 from donate.publiclog.models import LogLeaf
-
-# A query whose columns are many, and read by position.
-Wide = Select[*tuple[Any, ...]]
 
 PAGE = 12
 LONGEST_QUERY = 60
@@ -181,12 +178,8 @@ def the_day_before(on: date) -> date:
 
 def _cards(on: date) -> Wide:
     price = price_on(on)
-    return (
-        with_place(select(Campaign, price, *PLACE_COLUMNS, *TOTAL_COLUMNS))
-        .outerjoin(CampaignTotal, CampaignTotal.campaign == Campaign.ref)
-        .outerjoin(LogLeaf, LogLeaf.log_index == CampaignTotal.as_of)
-        .where(price.is_not(None))
-    )
+    query: Wide = select(Campaign, price, *PLACE_COLUMNS, *TOTAL_COLUMNS)
+    return with_total(with_place(query)).where(price.is_not(None))
 
 
 def _card(row: Sequence[Any]) -> Card:
@@ -262,9 +255,9 @@ def _sums(session: Session, on: date) -> tuple[tuple[CurrencySum, ...], AsOf | N
     ).tuples()
     lines = list(rows)
     index: int | None = max((newest for _, newest, *_ in lines if newest is not None), default=None)
-    day = None if index is None else session.scalar(select(LogLeaf.day).where(LogLeaf.log_index == index))
+    newest = select(Entry.recorded_at).join(LogLeaf, LogLeaf.entry_id == Entry.id).where(LogLeaf.log_index == index)
     sums = tuple(CurrencySum(currency, *(int(value) for value in values)) for currency, _, *values in lines)
-    return sums, None if index is None or day is None else AsOf(index, day)
+    return sums, None if index is None else AsOf(index, session.scalar(newest))
 
 
 def _provinces(session: Session, on: date) -> tuple[ProvinceLine, ...]:
