@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.campaigns.clocks import COMPLAINT_WORKING_DAYS, working_days_after
-from donate.campaigns.lifecycle import PUBLIC
 from donate.campaigns.models import Campaign, Complaint
+from donate.campaigns.queries import public_campaign_name
 from donate.errors import N_, DonateError, NotFound
 from donate.people import limits
 from donate.text import clean_line, clean_text
@@ -66,12 +66,11 @@ class ComplaintLine:
         return self.answered_at is None and self.days_left < 0
 
 
-def require_room(session: Session, network: str) -> None:
-    """Count one more complaint from a network, in a transaction of its own. Raises TooManyComplaints."""
+def count_one(session: Session, network: str) -> bool:
+    """Count one more complaint from a network, and say whether there is room for it. In a transaction of its own."""
     by_hour = limits.allow(session, scope="complaint-hour", key=network, most=5, within=timedelta(hours=1))
     by_day = limits.allow(session, scope="complaint-day", key=network, most=20, within=timedelta(days=1))
-    if not (by_hour and by_day):
-        raise TooManyComplaints
+    return by_hour and by_day
 
 
 def checked_message(message: str) -> str:
@@ -87,7 +86,9 @@ def receive(session: Session, *, token: UUID, message: str, contact: str, campai
 
     Raises ComplaintEmpty, NotFound (no such public campaign), TextTooLong.
     """
-    campaign_id = _public_campaign(session, campaign_ref) if campaign_ref else None
+    campaign_id = None
+    if campaign_ref:
+        campaign_id = public_campaign_name(session, campaign_ref).id
     now = clock.now()
     session.execute(
         insert(Complaint)
@@ -108,13 +109,6 @@ def receive(session: Session, *, token: UUID, message: str, contact: str, campai
     return secret
 
 
-def _public_campaign(session: Session, ref: str) -> int:
-    found = session.scalar(select(Campaign.id).where(Campaign.ref == ref, Campaign.state.in_(PUBLIC)))
-    if found is None:
-        raise NotFound
-    return found
-
-
 def answer(session: Session, *, complaint_id: int, user_id: int, text: str) -> None:
     """Record the answer, which its writer reads on their page. Raises NotFound, AnswerEmpty, AnsweredAlready."""
     complaint = session.scalar(select(Complaint).filter_by(id=complaint_id).with_for_update())
@@ -131,6 +125,8 @@ def answer(session: Session, *, complaint_id: int, user_id: int, text: str) -> N
 
 def complaint_by_secret(session: Session, secret: str) -> ComplaintLine:
     """The complaint of a secret link. Raises NotFound."""
+    if "\x00" in secret:
+        raise NotFound
     return _one(session, Complaint.secret == secret)
 
 

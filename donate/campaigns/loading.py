@@ -12,6 +12,7 @@ from donate.campaigns.models import Campaign, CampaignMove
 from donate.errors import NotFound
 from donate.ledger import books
 from donate.organisations.models import Organisation
+from donate.organisations.service import is_ref
 from donate.people.models import MembershipRole
 from donate.people.queries import SignedIn
 
@@ -30,6 +31,8 @@ def campaign_of(session: Session, user: SignedIn, ref: str, access: Access, *, l
     Its own people are those of the partner and of the host; reviewers are those of the host, and administrators.
     With `lock` nobody else changes it until the transaction ends.
     """
+    if not is_ref(ref):
+        raise NotFound
     query = select(Campaign).where(Campaign.ref == ref, reachable_by(user, access))
     campaign = session.scalar(query.with_for_update(of=Campaign) if lock else query)
     if campaign is None:
@@ -49,6 +52,12 @@ def reachable_by(user: SignedIn, access: Access) -> ColumnElement[bool]:
         select(CampaignMove.id).where(CampaignMove.campaign_id == Campaign.id, CampaignMove.move == "submit").exists(),
     )
     return handed_in if user.is_admin else Campaign.host_id.in_(own) & handed_in
+
+
+def may(session: Session, user: SignedIn, ref: str, access: Access) -> bool:
+    """Whether `campaign_of` would find it."""
+    found = select(Campaign.id).where(Campaign.ref == ref, reachable_by(user, access))
+    return session.scalar(found) is not None
 
 
 def organiser(user: SignedIn) -> Actor:

@@ -1,5 +1,7 @@
 """Photos of campaigns and updates: what is declared about children in them, and who may see which file."""
 
+import re
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -9,14 +11,15 @@ from donate.campaigns.lifecycle import EDITABLE, LIVE, PUBLIC, Actor, State
 from donate.campaigns.loading import Access, reachable_by
 from donate.campaigns.models import Campaign, CampaignUpdate, UpdatePhoto
 from donate.campaigns.service import PlanIsFixed, note_version
-from donate.errors import N_, DonateError
+from donate.errors import N_, DonateError, NotFound
 from donate.files.photo import Photo
-from donate.files.service import keep_photo
+from donate.files.service import CONTENT_TYPES, keep_photo
 from donate.files.store import Store
 from donate.people.queries import SignedIn
 from donate.text import clean_line
 
 MOST_ALT = 300
+_HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class Children(StrEnum):
@@ -55,8 +58,30 @@ class DescriptionMissing(DonateError):
     field = "alt_zh"
 
 
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What the sender of a photo says of it: a description, and whether its children can be recognised."""
+
+    alt_zh: str
+    alt_en: str
+    children: Children
+
+    @property
+    def consent_declared(self) -> bool:
+        """A declaration with recognisable children is only made together with the consent."""
+        return self.children is Children.RECOGNISABLE
+
+
+def declare(*, alt_zh: str, alt_en: str, children: str | None, consent: bool = False) -> Declaration:
+    """A complete declaration.
+
+    Raises DescriptionMissing, ChildrenNotDeclared, ConsentMissing, TextTooLong.
+    """
+    return Declaration(*described(alt_zh, alt_en), declared(children, consent=consent))
+
+
 def declared(children: str | None, *, consent: bool) -> Children:
-    """The declaration, complete. Raises ChildrenNotDeclared, ConsentMissing."""
+    """Raises ChildrenNotDeclared, ConsentMissing."""
     if children not in set(Children):
         raise ChildrenNotDeclared
     if children == Children.RECOGNISABLE and not consent:
@@ -73,31 +98,25 @@ def described(alt_zh: str, alt_en: str) -> tuple[str, str]:
 
 
 def set_cover(
-    session: Session,
-    store: Store,
-    campaign: Campaign,
-    actor: Actor,
-    photo: Photo,
-    *,
-    alt_zh: str,
-    alt_en: str,
-    children: str | None,
-    consent: bool,
+    session: Session, store: Store, campaign: Campaign, actor: Actor, photo: Photo, declaration: Declaration
 ) -> None:
-    """The campaign's picture, in place of the one before.
-
-    Raises PlanIsFixed, ChildrenNotDeclared, ConsentMissing, DescriptionMissing, TextTooLong.
-    """
+    """The campaign's picture, in place of the one before. Raises PlanIsFixed."""
     if State(campaign.state) not in EDITABLE | LIVE:
         raise PlanIsFixed
-    kind = declared(children, consent=consent)
-    campaign.photo_alt_zh, campaign.photo_alt_en = described(alt_zh, alt_en)
     before = campaign.photo_sha256
     campaign.photo_sha256 = keep_photo(session, store, photo)
-    campaign.photo_children = kind
-    campaign.photo_consent_declared = kind is Children.RECOGNISABLE
+    campaign.photo_alt_zh, campaign.photo_alt_en = declaration.alt_zh, declaration.alt_en
+    campaign.photo_children = declaration.children
+    campaign.photo_consent_declared = declaration.consent_declared
     changed = [before.hex() if before else None, campaign.photo_sha256.hex()]
     note_version(session, campaign, actor, {"photo_sha256": changed})
+
+
+def digest_of(sha256: str, extension: str) -> bytes:
+    """The hash that an address names. Raises NotFound for what we would never have written."""
+    if extension not in CONTENT_TYPES or _HEX.fullmatch(sha256) is None:
+        raise NotFound
+    return bytes.fromhex(sha256)
 
 
 def is_public(session: Session, sha256: bytes) -> bool:
@@ -117,9 +136,9 @@ def is_public(session: Session, sha256: bytes) -> bool:
     return session.scalar(select(covers.exists() | in_updates.exists())) is True
 
 
-def may_see(session: Session, user: SignedIn, sha256: bytes) -> bool:
-    """Whether a file belongs to something that this user writes or reviews."""
-    theirs = reachable_by(user, Access.SEE) | reachable_by(user, Access.REVIEW)
+def may_see(session: Session, user: SignedIn, sha256: bytes, access: Access) -> bool:
+    """Whether a file belongs to something that this user writes (or reviews), public or not."""
+    theirs = reachable_by(user, access)
     covers = select(Campaign.id).where(Campaign.photo_sha256 == sha256, theirs)
     in_updates = (
         select(UpdatePhoto.id)

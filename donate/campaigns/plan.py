@@ -37,6 +37,7 @@ class TextField:
     is_long: bool = False
     is_markdown: bool = False
     is_legal: bool = True  # part of what is filed, so fixed from filing on
+    hint: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -46,21 +47,48 @@ class TextField:
 TEXTS = (
     TextField("title", N_("Title"), 60),
     TextField("summary", N_("In one or two sentences"), 300, is_long=True, is_legal=False),
-    TextField("story", N_("Story"), 12000, is_long=True, is_markdown=True, is_legal=False),
-    TextField("unit", N_("What one unit is called"), 20),
+    TextField(
+        "story",
+        N_("Story"),
+        12000,
+        is_long=True,
+        is_markdown=True,
+        is_legal=False,
+        hint=N_("An empty line begins a paragraph; **two stars** make words strong; a line with # is a heading."),
+    ),
+    TextField("unit", N_("What one unit is called"), 20, hint=N_("In the singular, such as “meal”.")),
 )
 PLAN = (
     TextField("purpose", N_("Purpose"), 600, is_long=True),
     TextField("area", N_("Area of fundraising"), 200),
-    TextField("person_in_charge", N_("Person in charge"), 60, is_pair=False),
+    TextField("person_in_charge", N_("Person in charge"), 60, is_pair=False, hint=N_("Public by law.")),
     TextField("office", N_("Office"), 200),
-    TextField("contact", N_("Contact"), 120, is_pair=False, is_legal=False),
+    TextField(
+        "contact",
+        N_("Contact"),
+        120,
+        is_pair=False,
+        is_legal=False,
+        hint=N_("A telephone number or an e-mail address that the public may use."),
+    ),
     TextField("receiving", N_("Ways to receive donations"), 400, is_long=True),
-    TextField("bank_account", N_("Bank account"), 200, is_pair=False),
+    TextField("bank_account", N_("Bank account"), 200, is_pair=False, hint=N_("The host’s, as it publishes it.")),
     TextField("beneficiaries", N_("Beneficiaries"), 600, is_long=True),
     TextField("use", N_("Use of the money"), 1200, is_long=True),
-    TextField("fundraising_cost", N_("Cost of fundraising"), 400, is_long=True),
-    TextField("surplus", N_("What happens to a surplus"), 400, is_long=True),
+    TextField(
+        "fundraising_cost",
+        N_("Cost of fundraising"),
+        400,
+        is_long=True,
+        hint=N_("What raising the money costs and who bears it, or that it costs nothing."),
+    ),
+    TextField(
+        "surplus",
+        N_("What happens to a surplus"),
+        400,
+        is_long=True,
+        hint=N_("Money that is left may only go to a purpose of the same kind, named here."),
+    ),
 )
 TEXT_OF_COLUMN = {column: field for field in (*TEXTS, *PLAN) for column in field.columns}
 # Columns that are no texts, with their labels; all of them are filed.

@@ -1,7 +1,9 @@
 """What other rooms ask of campaigns: may one give to it now, and the one loader for those who sign in."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session, aliased
@@ -11,6 +13,7 @@ from donate.campaigns.models import Campaign, UnitPrice
 from donate.errors import N_, DonateError, NotFound
 from donate.organisations.models import Licence, Organisation
 from donate.organisations.queries import licence_counts
+from donate.organisations.service import is_ref
 from donate.text import InBoth
 
 
@@ -77,6 +80,8 @@ class CampaignForGiving:
 
 def campaign_for_giving(session: Session, ref: str, on: date) -> CampaignForGiving:
     """The campaign as the give page shows it, open or not: see its `closed_reason`. Raises NotFound."""
+    if not is_ref(ref):
+        raise NotFound
     host, partner = aliased(Organisation), aliased(Organisation)
     # The price that counts on the day; before the first one counts, that first one.
     price = (
@@ -96,39 +101,36 @@ def campaign_for_giving(session: Session, ref: str, on: date) -> CampaignForGivi
         .limit(1)
         .scalar_subquery()
     )
-    row = session.execute(
-        select(Campaign, host, partner, price, licence)
+    rows: Iterable[tuple[Any, ...]] = session.execute(
+        select(Campaign, host.ref, host.name_zh, host.name_en, partner.name_zh, partner.name_en, price, licence)
         .join(host, host.id == Campaign.host_id)
         .join(partner, partner.id == Campaign.partner_id)
-        .where(Campaign.ref == ref)
-    ).one_or_none()
-    if row is None:
-        raise NotFound
-    campaign, host_row, partner_row, unit_price_minor, licence_number = row
-    if State(campaign.state) not in PUBLIC or unit_price_minor is None:
-        raise NotFound
-    return CampaignForGiving(
-        id=campaign.id,
-        ref=campaign.ref,
-        state=campaign.state,
-        version=campaign.version,
-        book_id=campaign.book_id,
-        currency=campaign.currency,
-        title_zh=campaign.title_zh,
-        title_en=campaign.title_en,
-        unit_zh=campaign.unit_zh,
-        unit_en=campaign.unit_en,
-        unit_price_minor=unit_price_minor,
-        starts_on=campaign.starts_on,
-        ends_on=campaign.ends_on,
-        host_ref=host_row.ref,
-        host_name_zh=host_row.name_zh,
-        host_name_en=host_row.name_en,
-        partner_name_zh=partner_row.name_zh,
-        partner_name_en=partner_row.name_en,
-        licence_number=licence_number,
-        on=on,
+        .where(Campaign.ref == ref, Campaign.state.in_(PUBLIC))
     )
+    for campaign, host_ref, host_zh, host_en, partner_zh, partner_en, unit_price_minor, licence_number in rows:
+        return CampaignForGiving(
+            id=campaign.id,
+            ref=campaign.ref,
+            state=campaign.state,
+            version=campaign.version,
+            book_id=campaign.book_id,
+            currency=campaign.currency,
+            title_zh=campaign.title_zh,
+            title_en=campaign.title_en,
+            unit_zh=campaign.unit_zh,
+            unit_en=campaign.unit_en,
+            unit_price_minor=unit_price_minor,
+            starts_on=campaign.starts_on or on,
+            ends_on=campaign.ends_on or on,
+            host_ref=host_ref,
+            host_name_zh=host_zh,
+            host_name_en=host_en,
+            partner_name_zh=partner_zh,
+            partner_name_en=partner_en,
+            licence_number=licence_number,
+            on=on,
+        )
+    raise NotFound
 
 
 def open_for_giving(session: Session, ref: str, on: date) -> CampaignForGiving:
@@ -140,3 +142,23 @@ def open_for_giving(session: Session, ref: str, on: date) -> CampaignForGiving:
     if campaign.closed_reason is not None:
         raise campaign.closed_reason
     return campaign
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignName:
+    """A public campaign as a form names it."""
+
+    id: int
+    ref: str
+    title_zh: str
+    title_en: str
+
+
+def public_campaign_name(session: Session, ref: str) -> CampaignName:
+    """The name of a campaign that everybody may see. Raises NotFound."""
+    row = None
+    if is_ref(ref):
+        row = session.scalar(select(Campaign).where(Campaign.ref == ref, Campaign.state.in_(PUBLIC)))
+    if row is None:
+        raise NotFound
+    return CampaignName(row.id, row.ref, row.title_zh, row.title_en)

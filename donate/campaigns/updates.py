@@ -1,7 +1,7 @@
 """An organiser's updates: the text is saved first, photos follow one by one and may be sent again."""
 
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.campaigns.lifecycle import LIVE, Actor, State
 from donate.campaigns.models import Campaign, CampaignUpdate, UpdatePhoto
-from donate.campaigns.photos import Children, declared, described
+from donate.campaigns.photos import Declaration
 from donate.errors import N_, DonateError, NotFound
 from donate.files.photo import Photo
 from donate.files.service import keep_photo
@@ -36,6 +36,16 @@ class UpdateTextMissing(DonateError):
     field = "body_zh"
 
 
+class UpdateIncomplete(DonateError):
+    """Everything that the text of an update lacks, told at once."""
+
+    sentence = N_("The update is not complete yet.")
+
+    def __init__(self, errors: dict[str, DonateError]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
 class TooManyPhotos(DonateError):
     sentence = N_("An update holds at most %(most)s photos.")
     field = "photo"
@@ -53,19 +63,22 @@ class UpdateText:
 
 
 def update_text(*, title_zh: str, title_en: str, body_zh: str, body_en: str, is_narrative: bool = False) -> UpdateText:
-    """The text of an update. Raises UpdateTitleMissing, UpdateTextMissing, TextTooLong."""
-    text = UpdateText(
-        title_zh=clean_line(title_zh, MOST_TITLE),
-        title_en=clean_line(title_en, MOST_TITLE),
-        body_zh=clean_text(body_zh, MOST_BODY),
-        body_en=clean_text(body_en, MOST_BODY),
-        is_narrative=is_narrative,
-    )
-    if not (text.title_zh or text.title_en):
-        raise UpdateTitleMissing
-    if not (text.body_zh or text.body_en):
-        raise UpdateTextMissing
-    return text
+    """The text of an update. Raises UpdateIncomplete with every error under its field."""
+    typed = {"title_zh": title_zh, "title_en": title_en, "body_zh": body_zh, "body_en": body_en}
+    cleaned, errors = dict.fromkeys(typed, ""), dict[str, DonateError]()
+    for name, given in typed.items():
+        try:
+            cleaned[name] = clean_line(given, MOST_TITLE) if name.startswith("title") else clean_text(given, MOST_BODY)
+        except DonateError as error:
+            errors[name] = error
+    if not errors:
+        if not (cleaned["title_zh"] or cleaned["title_en"]):
+            errors["title_zh"] = UpdateTitleMissing()
+        if not (cleaned["body_zh"] or cleaned["body_en"]):
+            errors["body_zh"] = UpdateTextMissing()
+    if errors:
+        raise UpdateIncomplete(errors)
+    return UpdateText(**cleaned, is_narrative=is_narrative)
 
 
 def post_update(
@@ -132,52 +145,50 @@ def add_photo(
     update: CampaignUpdate,
     actor: Actor,
     photo: Photo,
+    declaration: Declaration,
     *,
     token: UUID,
-    alt_zh: str,
-    alt_en: str,
-    children: str | None,
-    consent: bool,
 ) -> UpdatePhoto:
     """Add a photo to an update. A retry, by its token or by the same picture, finds the one that arrived.
 
-    Raises UpdatesClosed, ChildrenNotDeclared, ConsentMissing, DescriptionMissing, TooManyPhotos, TextTooLong.
+    Raises UpdatesClosed, TooManyPhotos.
     """
     if State(campaign.state) not in LIVE:
         raise UpdatesClosed
-    kind = declared(children, consent=consent)
-    alts = described(alt_zh, alt_en)
     sha256 = keep_photo(session, store, photo)
     seen = session.scalar(
-        select(UpdatePhoto).where(
-            UpdatePhoto.update_id == update.id, (UpdatePhoto.token == token) | (UpdatePhoto.sha256 == sha256)
-        )
+        select(UpdatePhoto)
+        .where(UpdatePhoto.update_id == update.id, (UpdatePhoto.token == token) | (UpdatePhoto.sha256 == sha256))
+        .order_by((UpdatePhoto.sha256 == sha256).desc())
+        .limit(1)
     )
     if seen is not None and seen.removed_at is None:
         return seen
     if len(photos_of(session, update.id)) >= MOST_PHOTOS:
         raise TooManyPhotos(most=MOST_PHOTOS)
-    if seen is None or seen.sha256 != sha256:
-        seen = UpdatePhoto(
-            update_id=update.id,
-            token=token,
-            sha256=sha256,
-            width=photo.width,
-            height=photo.height,
-            alt_zh="",
-            alt_en="",
-            children=kind,
-            consent_declared=kind is Children.RECOGNISABLE,
-            added_by=actor.user_id,
-            added_at=clock.now(),
-        )
-        session.add(seen)
-    seen.alt_zh, seen.alt_en = alts
-    seen.children, seen.consent_declared = kind, kind is Children.RECOGNISABLE
-    seen.removed_at = None
     campaign.version += 1
+    if seen is not None and seen.sha256 == sha256:  # it was taken down and comes back with a new declaration
+        seen.alt_zh, seen.alt_en = declaration.alt_zh, declaration.alt_en
+        seen.children, seen.consent_declared = declaration.children, declaration.consent_declared
+        seen.removed_at = None
+        session.flush()
+        return seen
+    added = UpdatePhoto(
+        update_id=update.id,
+        token=token if seen is None else uuid4(),
+        sha256=sha256,
+        width=photo.width,
+        height=photo.height,
+        alt_zh=declaration.alt_zh,
+        alt_en=declaration.alt_en,
+        children=declaration.children,
+        consent_declared=declaration.consent_declared,
+        added_by=actor.user_id,
+        added_at=clock.now(),
+    )
+    session.add(added)
     session.flush()
-    return seen
+    return added
 
 
 def remove_photo(session: Session, campaign: Campaign, update: CampaignUpdate, photo_id: int) -> None:

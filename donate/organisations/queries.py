@@ -1,5 +1,6 @@
 """What other rooms and pages read of organisations."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -102,7 +103,12 @@ def organisation_facts(session: Session, ref: str) -> OrganisationFacts:
     return _facts(row)
 
 
-def organisations_named(session: Session, refs: list[str]) -> list[OrganisationFacts]:
+def organisation_facts_by_id(session: Session, organisation_id: int) -> OrganisationFacts:
+    """The organisation of an id that another row holds."""
+    return _facts(session.get_one(Organisation, organisation_id))
+
+
+def organisations_named(session: Session, refs: Collection[str]) -> list[OrganisationFacts]:
     """The organisations of these references that exist, by reference."""
     rows = session.scalars(select(Organisation).where(Organisation.ref.in_(refs)).order_by(Organisation.ref))
     return [_facts(row) for row in rows]

@@ -147,8 +147,13 @@ def sign_agreement(
 
 def check_ref(ref: str) -> None:
     """Raises ReferenceNotUsable: a reference stands in addresses and in ledger account codes."""
-    if len(ref) > REF_LENGTH or _REF.fullmatch(ref) is None:
+    if not is_ref(ref):
         raise ReferenceNotUsable(ref=ref[:60])
+
+
+def is_ref(text: str) -> bool:
+    """Whether `text` could be a reference; what could not (it may hold a NUL) is never asked of the database."""
+    return len(text) <= REF_LENGTH and _REF.fullmatch(text) is not None
 
 
 def credit_code_checks(code: str) -> bool:
