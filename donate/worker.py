@@ -15,6 +15,7 @@ from sqlalchemy import text
 from donate import db
 from donate.db import Database, Role, reading, transaction
 from donate.errors import DonateError
+from donate.giving import messages
 from donate.giving.messages import handle_waiting
 from donate.giving.sync import sync_stale
 from donate.ledger import checks
@@ -44,6 +45,11 @@ class JobFailed(Exception):
     """Says only which job it was: the error's own words may hold what somebody typed."""
 
 
+def repeat_messages(settings: Settings) -> int:
+    """Handle the provider's messages that failed or were interrupted; how many were tried."""
+    return messages.handle_waiting(settings)
+
+
 def pull_checkouts(settings: Settings) -> int:
     """Ask the provider about checkouts whose message did not arrive; how many were asked about."""
     return sync_stale(settings)
@@ -56,9 +62,14 @@ def repeat_messages(settings: Settings) -> int:
 
 def deliver_sandbox(settings: Settings) -> int:
     """Let time pass in the sandbox and post its messages to our own webhook; how many went."""
-    if settings.is_production:
+    if not settings.is_sandbox:
         return 0
     return deliveries.deliver_due(settings.secret_key, deliveries.post_over_http(settings.base_url))
+
+
+def tidy_sandbox(_: Settings) -> int:
+    """Forget the sandbox's old answers and messages; how many went."""
+    return deliveries.tidy()
 
 
 def check_ledger(settings: Settings) -> bool:
@@ -99,6 +110,12 @@ def purge_jobs(_: Settings) -> int:
 
 JOBS = (
     Job(
+        name="repeat_messages",
+        schedule="*/10 * * * * *",
+        run=repeat_messages,
+        sentence="Handles the provider's messages that failed or were interrupted.",
+    ),
+    Job(
         name="deliver_sandbox",
         schedule="* * * * * *",
         run=deliver_sandbox,
@@ -127,6 +144,12 @@ JOBS = (
         schedule="17 * * * *",
         run=purge_limits,
         sentence="Forgets attempts that no longer count.",
+    ),
+    Job(
+        name="tidy_sandbox",
+        schedule="23 * * * *",
+        run=tidy_sandbox,
+        sentence="Forgets the sandbox's old answers and messages.",
     ),
     Job(
         name="purge_jobs",

@@ -12,19 +12,19 @@ from donate.settings import Settings
 
 
 class SandboxClosed(DonateError):
-    """A book of the sandbox meets an installation that takes real money."""
+    """A book of the sandbox meets an installation that has keys of a provider: the two are never mixed."""
 
-    sentence = N_("This book belongs to the sandbox, and this installation takes real money.")
+    sentence = N_("This book belongs to the sandbox, and here the keys of a payment provider are set.")
     status = 409
 
 
 def gateway_for(merchant: MerchantRef, settings: Settings) -> Gateway:
     """The way to the provider of this account. Kept per account, since the SDK's client holds its connections.
 
-    Raises BadSetting when its key is missing or of the other mode, SandboxClosed in production.
+    Raises BadSetting when its key is missing or of the other mode, SandboxClosed where keys are set.
     """
     if merchant.provider == "sandbox":
-        if settings.is_production:
+        if not settings.is_sandbox:
             raise SandboxClosed
         return _sandbox_gateway(merchant, settings.secret_key, settings.base_url)
     ref = merchant.ref.lower()

@@ -109,3 +109,11 @@ def test_one_merchants_post_can_be_sent_alone(database: Database, settings: Sett
     box = paid(settings)
     assert deliveries.deliver_due(settings.secret_key, box, merchant="noise") == 0
     assert deliveries.deliver_due(settings.secret_key, box, merchant="lunch") == 1
+
+
+def test_old_answers_and_messages_are_forgotten(database: Database, settings: Settings) -> None:
+    box = paid(settings)
+    post_for(settings, box, 0)
+    assert deliveries.tidy() == 0
+    with make.later(days=8):
+        assert deliveries.tidy() == 2

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from donate import clock, db
-from donate.payments.models import SandboxDelivery, SandboxObject
+from donate.payments.models import SandboxDelivery, SandboxObject, SandboxReply
 from donate.payments.sandbox import keys, outcomes
 from donate.payments.sandbox.wsgi import call
 from donate.payments.signature import sign
@@ -28,6 +28,7 @@ Post = Callable[[str, bytes, Mapping[str, str]], int]
 MOST_ATTEMPTS = 16
 PATIENCE = timedelta(seconds=60)  # a message whose postman died is sent again after this long
 HTTP_SECONDS = 10
+KEEP_REPLIES, KEEP_DELIVERIES = timedelta(days=2), timedelta(days=7)
 
 log = structlog.get_logger("donate.sandbox")
 
@@ -45,6 +46,21 @@ def deliver_due(
         status = 0 if attempts <= lost_first else _send(secret_key, post, to, body.encode())
         _note(delivery_id, status, attempts, moment)
     return len(claimed)
+
+
+def tidy() -> int:
+    """Forget answers kept for idempotency keys after two days, and messages a week after they were taken."""
+    now = clock.now()
+    with db.transaction() as session:
+        replies = session.execute(
+            delete(SandboxReply).where(SandboxReply.created_at < now - KEEP_REPLIES).returning(SandboxReply.key)
+        )
+        taken = session.execute(
+            delete(SandboxDelivery)
+            .where(SandboxDelivery.delivered_at < now - KEEP_DELIVERIES)
+            .returning(SandboxDelivery.id)
+        )
+        return len(replies.all()) + len(taken.all())
 
 
 def webhook_path(merchant: str) -> str:
