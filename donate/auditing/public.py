@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from flask import Response, redirect, render_template, request, url_for
+from flask import Response, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from donate.auditing import queries
@@ -85,7 +85,13 @@ def checking() -> str:
 def status() -> str:
     with reading() as session:
         found = status_queries.status(session)
-    return render_template("public/status.html", status=found)
+    settings = current_app.config["SETTINGS"]
+    return render_template(
+        "public/status.html",
+        status=found,
+        batch=settings.sequencer_batch,
+        seconds=min(settings.sequencer_seconds, settings.merge_delay_seconds),
+    )
 
 
 def _csv(campaign: str | None) -> Response:
