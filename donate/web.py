@@ -20,7 +20,11 @@ from werkzeug.wrappers import Response
 
 from donate import web_guards, webhooks
 from donate.auditing import public as auditing_public
+from donate.campaigns import complaints_public, files_public, updates_organiser
+from donate.campaigns import organiser as campaigns_organiser
 from donate.campaigns import public as campaigns_public
+from donate.campaigns import reviewer as campaigns_reviewer
+from donate.campaigns import staff as campaigns_staff
 from donate.giving import donor as giving_donor
 from donate.giving import organiser as giving_organiser
 from donate.giving import public as giving_public
@@ -42,16 +46,24 @@ def hang_doors(app: Flask, settings: Settings) -> None:
         app,
         "public",
         campaigns_public.ROUTES,
+        complaints_public.ROUTES,
         giving_public.ROUTES,
         auditing_public.ROUTES,
-        bare=auditing_public.BARE_ROUTES,
+        bare=[*files_public.BARE_ROUTES, *auditing_public.BARE_ROUTES],
     )
     hang(app, "donor", giving_donor.ROUTES, sandbox_donor.ROUTES if settings.is_sandbox else ())
     hang(app, "session", session.ROUTES)
     hang(app, "user", user.ROUTES, guard=web_guards.signed_in)
-    hang(app, "organiser", giving_organiser.ROUTES, guard=web_guards.organiser)
-    hang(app, "reviewer", guard=web_guards.reviewer)
-    hang(app, "staff", giving_staff.ROUTES, guard=web_guards.admin)
+    hang(
+        app,
+        "organiser",
+        campaigns_organiser.ROUTES,
+        updates_organiser.ROUTES,
+        giving_organiser.ROUTES,
+        guard=web_guards.organiser,
+    )
+    hang(app, "reviewer", campaigns_reviewer.ROUTES, guard=web_guards.reviewer)
+    hang(app, "staff", campaigns_staff.ROUTES, giving_staff.ROUTES, guard=web_guards.admin)
     hang(app, "auditor", guard=web_guards.auditor)
     hang(app, "webhooks", bare=webhooks.BARE_ROUTES)
 

@@ -13,37 +13,77 @@ Sample = Callable[[World], dict[str, object]]
 # Who of the world's people a guarded audience lets in; everybody else is refused.
 LETS_IN: dict[str, frozenset[str]] = {
     "user": frozenset(
-        {
+        (
             "nobody",
             "editor",
             "treasurer",
             "owner",
-            "editor elsewhere",
+            "owner elsewhere",
             "reviewer",
             "reviewer elsewhere",
             "admin",
             "auditor",
-        }
+        )
     ),
-    "organiser": frozenset({"editor", "treasurer", "owner", "editor elsewhere"}),
-    "reviewer": frozenset({"owner", "reviewer", "reviewer elsewhere", "admin"}),
-    "staff": frozenset({"admin"}),
-    "auditor": frozenset({"admin", "auditor"}),
+    "organiser": frozenset(("editor", "treasurer", "owner", "owner elsewhere")),
+    "reviewer": frozenset(("owner", "owner elsewhere", "reviewer", "reviewer elsewhere", "admin")),
+    "staff": frozenset(("admin",)),
+    "auditor": frozenset(("admin", "auditor")),
 }
 # Open to everybody. `donor` pages are found by a form's own reference or by a secret link.
-OPEN = frozenset({"site", "public", "donor", "session", "webhooks", "api"})
+OPEN = frozenset(("site", "public", "donor", "session", "webhooks", "api"))
 # Whose object it is: of these people with the right role, the first gets in and the second is a stranger.
-OWN_AND_STRANGER = {"organiser": ("editor", "editor elsewhere"), "reviewer": ("reviewer", "reviewer elsewhere")}
+OWN_AND_STRANGER = {"organiser": ("owner", "owner elsewhere"), "reviewer": ("reviewer", "owner elsewhere")}
+
+
+def _campaign(world: World) -> dict[str, object]:
+    return {"ref": world.things.campaign}
+
+
+def _submitted(world: World) -> dict[str, object]:
+    return {"ref": world.things.submitted}
+
+
+def _update(world: World) -> dict[str, object]:
+    return {"ref": world.things.campaign, "update_id": world.things.update_id}
+
+
+def _photo(world: World) -> dict[str, object]:
+    return _update(world) | {"photo_id": world.things.photo_id}
+
+
+def _file(world: World) -> dict[str, object]:
+    return {"sha256": world.things.sha256, "extension": "jpg"}
+
 
 SAMPLES: dict[str, Sample] = {
     "static": lambda _: {"name": "css/look.css"},
-    "public.campaign": lambda world: {"ref": world.campaign},
-    "public.update": lambda world: {"ref": world.campaign, "update_id": world.update_id},
-    "public.organisation": lambda world: {"ref": world.host},
-    "donor.give": lambda world: {"ref": world.campaign},
+    "public.campaign": _campaign,
+    "public.update": _update,
+    "public.organisation": lambda world: {"ref": world.things.host},
+    "public.entry": lambda world: {"seq": world.log_index},
+    "public.campaign_csv": _campaign,
+    "public.file": _file,
+    "public.complaint": lambda world: {"secret": world.things.complaint_secret},
+    "donor.give": _campaign,
     "donor.confirming": lambda world: {"secret": world.secret},
     "donor.receipt": lambda world: {"secret": world.secret},
     "donor.pay": lambda world: {"session_id": world.open_session},
+    "organiser.campaign": _campaign,
+    "organiser.campaign_edit": _campaign,
+    "organiser.campaign_submit": _campaign,
+    "organiser.campaign_withdraw": _submitted,
+    "organiser.campaign_cancel": _submitted,
+    "organiser.campaign_photo": _campaign,
+    "organiser.campaign_price": _campaign,
+    "organiser.file": _file,
+    "organiser.update_new": _campaign,
+    "organiser.update_edit": _update,
+    "organiser.update_photos": _update,
+    "organiser.photo_remove": _photo,
+    "reviewer.campaign": _submitted,
+    "reviewer.file": _file,
+    "staff.complaint": lambda world: {"complaint_id": world.things.complaint_id},
     "webhooks.receive": lambda world: {"provider": "sandbox", "merchant": world.merchant},
 }
 

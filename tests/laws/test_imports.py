@@ -18,9 +18,10 @@ RANKS: dict[str, int] = {
     **dict.fromkeys(("campaigns",), 40),
     **dict.fromkeys(("giving", "disbursing", "delivering", "matching", "channels"), 50),
     **dict.fromkeys(("settling", "auditing"), 60),
-    **dict.fromkeys(("webhooks", "api", "sequencer", "worker", "demo", "backup"), 70),
+    **dict.fromkeys(("webhooks", "api", "sequencer", "worker", "backup"), 70),
     **dict.fromkeys(("web_answers", "web_database", "web_guards", "page_cache", "processes"), 80),
     **dict.fromkeys(("web_errors", "web_pages"), 81),
+    "demo": 71,
     "web": 82,
     "__init__": 83,
     "wsgi": 84,
@@ -60,7 +61,8 @@ def flask_violations(root: Path) -> list[str]:
 
 
 def _may_speak_http(module: Module) -> bool:
-    is_door = len(module.parts) == 2 and module.parts[-1] in AUDIENCES
+    # A door too long for one file is several: `updates_organiser.py` beside `organiser.py`.
+    is_door = len(module.parts) == 2 and module.parts[-1].rpartition("_")[2] in AUDIENCES
     return is_door or module.name in FLASK_GLUE or RANKS.get(module.top, 0) >= 70
 
 

@@ -48,17 +48,19 @@ def guard_violations(world: World) -> list[str]:
 def stranger_violations(world: World) -> list[str]:
     """Routes that name something and answer a stranger with the right role by anything but 404."""
     found = []
-    for address in addresses(world):
-        if not address.names_something or address.audience not in OWN_AND_STRANGER:
-            continue
-        own, stranger = OWN_AND_STRANGER[address.audience]
+    walked = [one for one in addresses(world) if one.names_something and one.audience in OWN_AND_STRANGER]
+    for address in walked:
+        _, stranger = OWN_AND_STRANGER[address.audience]
         for method in address.methods:
             status = world.people[stranger].open(address.path, method).status_code
             if status != 404:
                 found.append(f"{method} {address.endpoint}: a stranger gets {status}")
-            status = world.people[own].open(address.path, method).status_code
-            if status >= 500 or status in (401, 403, 404):
-                found.append(f"{method} {address.endpoint}: who may, gets {status}; is the sample right?")
+    # Who may is let in by the same addresses: pages first, since some of the rest take away what the pages show.
+    for address in sorted(walked, key=lambda one: "GET" not in one.methods):
+        own, _ = OWN_AND_STRANGER[address.audience]
+        status = world.people[own].open(address.path, address.methods[0]).status_code
+        if status >= 500 or status in (400, 401, 403, 404):
+            found.append(f"{address.endpoint}: who may, gets {status}; is the sample right?")
     return found
 
 
@@ -118,8 +120,8 @@ def test_a_planted_route_without_a_guard_is_found(
 def test_a_planted_route_that_asks_nobody_whose_it_is_is_found(
     app: Flask, build: Callable[[], World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(OWN_AND_STRANGER, "planted", ("editor", "editor elsewhere"))
-    monkeypatch.setitem(SAMPLES, "planted.show", lambda world: {"ref": world.campaign})
+    monkeypatch.setitem(OWN_AND_STRANGER, "planted", ("owner", "owner elsewhere"))
+    monkeypatch.setitem(SAMPLES, "planted.show", lambda world: {"ref": world.things.campaign})
 
     def show(ref: str) -> str:
         return ref

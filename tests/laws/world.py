@@ -1,15 +1,26 @@
 """A world with one of everything that an address can name, and somebody of every role, here and elsewhere."""
 
 from dataclasses import dataclass
+from uuid import uuid4
 
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from donate.campaigns import complaints, updates
+from donate.campaigns.models import Campaign
+from donate.campaigns.photos import declare
 from donate.db import Database, transaction
+from donate.files.photo import read_photo
+from donate.files.store import Store
+from donate.organisations.models import Organisation
+from donate.publiclog.models import LogLeaf
 from donate.sequencer import drain
 from donate.settings import Settings
 from tests.campaigns import factories as campaigns
+from tests.files.factories import picture
 from tests.giving import factories as giving
 from tests.organisations import factories as organisations
 from tests.people import factories as people
@@ -35,16 +46,28 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """References of one of each thing, and clients of people."""
+class Things:
+    """One of each thing that an address can name."""
 
-    app: Flask
     campaign: str
     submitted: str
     host: str
     partner: str
     update_id: int
+    photo_id: int
+    sha256: str
+    complaint_secret: str
+    complaint_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """References of one of each thing, and people of every role."""
+
+    app: Flask
+    things: Things
     secret: str
+    log_index: int
     open_session: str
     merchant: str
     people: dict[str, Person]
@@ -57,47 +80,76 @@ class World:
 def build(app: Flask, database: Database, settings: Settings) -> World:
     """The world, with a donation that is paid, booked and numbered; its donor's name, e-mail and words are private."""
     with transaction() as session:
-        host = organisations.host(session)
-        campaigns.book(session, host)
-        partner = organisations.partner(session, of=host)
-        campaign = campaigns.raising(session, host=host, partner=partner, ref="yunxi")
-        giving.open_merchant(session, campaign.book_id, giving.MERCHANT)
-        submitted = campaigns.submitted(session, host=host, partner=partner, ref="submitted")
-        update = campaigns.update(session, campaign)
-        refs = campaign.ref, submitted.ref, host.ref, partner.ref, update.id
+        things = _things(session, Store(settings.instance / "files"))
     giving.noise()
     paid = giving.paid_in_sandbox(
         settings, email=CANARY_EMAIL, name=CANARY_NAME, name_is_public=False, words=CANARY_WORDS
     )
-    client = app.test_client()
-    giving.deliver(client, settings)
+    giving.deliver(app.test_client(), settings)
     drain(database)
     waiting = giving.opened(settings)
-    campaign_ref, submitted_ref, host_ref, partner_ref, update_id = refs
+    with transaction() as session:
+        elsewhere = session.scalars(
+            select(Organisation.ref)
+            .join(Campaign, Campaign.partner_id == Organisation.id)
+            .where(Campaign.ref == "noise")
+        ).one()
+        log_index = session.scalars(select(LogLeaf.log_index).where(LogLeaf.reason == "donation")).one()
     return World(
         app=app,
-        campaign=campaign_ref,
-        submitted=submitted_ref,
-        host=host_ref,
-        partner=partner_ref,
-        update_id=update_id,
+        things=things,
         secret=giving.checkout(paid.public_id).secret,
+        log_index=log_index,
         open_session=waiting.session_id or "",
         merchant=giving.MERCHANT,
-        people=_people(app, host_ref, partner_ref),
+        people=_people(app, things.host, things.partner, elsewhere),
     )
 
 
-def _people(app: Flask, host: str, partner: str) -> dict[str, Person]:
-    """Signed-in people: each role where it belongs, and the same role in an organisation that has nothing to do here."""
+def _things(session: Session, store: Store) -> Things:
+    host = organisations.host(session)
+    campaigns.book(session, host)
+    partner = organisations.partner(session, of=host)
+    campaign = campaigns.raising(session, host=host, partner=partner, ref="yunxi")
+    giving.open_merchant(session, campaign.book_id, giving.MERCHANT)
+    submitted = campaigns.submitted(session, host=host, partner=partner, ref="submitted")
+    update = campaigns.update(session, campaign)
+    photo = updates.add_photo(
+        session,
+        store,
+        campaign,
+        update,
+        campaigns.ORGANISER,
+        read_photo(picture()),
+        declare(alt_zh="新灶", alt_en="The new stove", children="none"),
+        token=uuid4(),
+    )
+    complaint_secret = complaints.receive(
+        session, token=uuid4(), message=CANARY_WORDS, contact=CANARY_EMAIL, campaign_ref=campaign.ref, locale="zh"
+    )
+    return Things(
+        campaign=campaign.ref,
+        submitted=submitted.ref,
+        host=host.ref,
+        partner=partner.ref,
+        update_id=update.id,
+        photo_id=photo.id,
+        sha256=photo.sha256.hex(),
+        complaint_secret=complaint_secret,
+        complaint_id=complaints.complaint_by_secret(session, complaint_secret).id,
+    )
+
+
+def _people(app: Flask, host: str, partner: str, elsewhere: str) -> dict[str, Person]:
+    """Signed-in people: each role where it belongs, and roles in an organisation that has nothing to do with it."""
     given: dict[str, tuple[str | None, tuple[tuple[str, str], ...]]] = {
         "nobody": (None, ()),
         "editor": (None, ((partner, "editor"),)),
         "treasurer": (None, ((partner, "treasurer"),)),
         "owner": (None, ((partner, "owner"),)),
-        "editor elsewhere": (None, (("elsewhere", "editor"),)),
+        "owner elsewhere": (None, ((elsewhere, "owner"), (elsewhere, "reviewer"))),
         "reviewer": (None, ((host, "reviewer"),)),
-        "reviewer elsewhere": (None, (("elsewhere", "reviewer"),)),
+        "reviewer elsewhere": (None, ((elsewhere, "reviewer"),)),
         "admin": ("admin", ()),
         "auditor": ("auditor", ()),
     }
