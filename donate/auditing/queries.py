@@ -1,5 +1,6 @@
 """What the ledger's pages show: lines of the log with the names and prices that campaigns give them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +15,7 @@ from donate.ledger.models import CampaignTotal
 from donate.publiclog import queries
 from donate.publiclog.queries import LineFilter, LinePage, LoggedLine, Position
 from donate.text import InBoth
-from donate.tlog.leaf import EntryLeaf
+from donate.tlog.leaf import CAMPAIGN, EntryLeaf
 
 PAGE_LINES = 50
 
@@ -118,6 +119,8 @@ def campaign_choices(session: Session) -> tuple[tuple[str, InBoth], ...]:
 
 def is_known_campaign(session: Session, ref: str) -> bool:
     """Whether a public campaign has this reference: only then is there a file of its entries."""
+    if not re.fullmatch(CAMPAIGN, ref):
+        return False
     return session.scalar(select(Campaign.id).where(Campaign.ref == ref, Campaign.state.in_(PUBLIC))) is not None
 
 
