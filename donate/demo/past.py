@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, time
 from random import Random
 from zoneinfo import ZoneInfo
 
-from donate.demo.content import CampaignText, Donors, donors, host_of, on
-from donate.payments.tariffs import fee_of
+from donate.demo.content import CampaignText, donors, host_of, on
+from donate.payments.tariffs import fee_of, minimum
 
 ZONE = ZoneInfo("Asia/Shanghai")
 CHECKOUTS = 6_000
@@ -187,25 +187,22 @@ def _checkout(
     ]
     if others and random.random() < 0.04:
         given_to.append(random.choice(others))
-    amounts = [_amount(random, one, day) for one in given_to]
-    method = random.choices(["alipay", "wechat_pay", "card"], [44, 46, 10])[0]
-    if method == "card" and sum(amounts) < 400:
-        method = "wechat_pay"
+    amounts = [draw_amount(random, one.price_minor(day)) for one in given_to]
+    method = draw_method(random, sum(amounts), paid_at.date())
     fees = [fee_of(method, "CNY", amount, paid_at.date()) for amount in amounts]
     if len(amounts) > 1:
         fees[0] += fee_of(method, "CNY", sum(amounts), paid_at.date()) - sum(fees)
-    locale = "en" if random.random() < 0.1 else "zh"
-    known = random.random() < 0.42
-    all_donors: Donors = donors()
+    locale = draw_locale(random)
+    name, name_is_public, words = draw_donor(random, locale)
     return PlannedCheckout(
         day=day,
         paid_at=paid_at,
         host=host,
         method=method,
         locale=locale,
-        name=random.choice(all_donors.names[locale]) if known else None,
-        name_is_public=known and random.random() < 0.7,
-        words=random.choice(all_donors.words[locale]) if random.random() < 0.05 else None,
+        name=name,
+        name_is_public=name_is_public,
+        words=words,
         lines=tuple(
             PlannedDonation(one.ref, amount, fee, len(given_to) == 1 and day < -9 and random.random() < 0.002)
             for one, amount, fee in zip(given_to, amounts, fees, strict=True)
@@ -213,12 +210,30 @@ def _checkout(
     )
 
 
-def _amount(random: Random, campaign: CampaignText, day: int) -> int:
+def draw_amount(random: Random, price_minor: int) -> int:
+    """What somebody gives where a meal costs `price_minor`: mostly little, often whole meals."""
     choices = {yuan * 100: often for yuan, often in AMOUNTS.items()}
     for meals, often in MEALS.items():
-        amount = meals * campaign.price_minor(day)
-        choices[amount] = choices.get(amount, 0) + often
+        choices[meals * price_minor] = choices.get(meals * price_minor, 0) + often
     return random.choices(list(choices), list(choices.values()))[0]
+
+
+def draw_method(random: Random, amount_minor: int, on_day: date) -> str:
+    """How somebody pays: mostly by wallet, by card only what cards take."""
+    method = random.choices(["alipay", "wechat_pay", "card"], [44, 46, 10])[0]
+    is_too_small = amount_minor < minimum(method, "CNY", on_day)
+    return "wechat_pay" if is_too_small else method
+
+
+def draw_locale(random: Random) -> str:
+    return "en" if random.random() < 0.1 else "zh"
+
+
+def draw_donor(random: Random, locale: str) -> tuple[str | None, bool, str | None]:
+    """A nickname, whether it may be shown, and words to the organiser; most give none of them."""
+    name = random.choice(donors().names[locale]) if random.random() < 0.42 else None
+    words = random.choice(donors().words[locale]) if random.random() < 0.05 else None
+    return name, name is not None and random.random() < 0.7, words
 
 
 def _plan_transfers(random: Random, campaigns: Sequence[CampaignText], past: Past) -> list[PlannedTransfer]:

@@ -14,7 +14,7 @@ from donate.demo.checkouts import BookOfHost, write_checkouts
 from donate.demo.content import campaigns, hosts, on, partners
 from donate.demo.lives import Cast
 from donate.demo.logins import Login, keep_logins, kept_logins, make_logins, renew_logins
-from donate.demo.past import ZONE, Past, plan_past
+from donate.demo.past import CHECKOUTS, ZONE, Past, plan_past
 from donate.errors import N_, DonateError
 from donate.files.store import Store
 from donate.ledger import books, checks
@@ -45,7 +45,9 @@ class WorldHalfBuilt(DonateError):
     )
 
 
-def build_world(database: Database, settings: Settings, progress: Callable[[str], None]) -> list[Login]:
+def build_world(
+    database: Database, settings: Settings, progress: Callable[[str], None], checkouts: int = CHECKOUTS
+) -> list[Login]:
     """The sample world's logins: it is built when the database is empty, and used again when it stands already.
 
     `database` is migrated and bound to this thread. Passwords are kept in instance/demo/logins.json, so that each start
@@ -57,7 +59,7 @@ def build_world(database: Database, settings: Settings, progress: Callable[[str]
     if _stands_already(database, settings):
         return _logins_again(database, settings)
     progress("Thinking of ten months")
-    past = plan_past(campaigns(), clock.now())
+    past = plan_past(campaigns(), clock.now(), checkouts)
     progress("Drawing schools and kitchens")
     with database.transaction() as session:
         logins = make_logins(session)
