@@ -4,7 +4,6 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Mapping
 
 import click
 
@@ -12,6 +11,7 @@ from donate.cli import opening
 from donate.cli.given import pass_settings
 from donate.db.migrate import migrate
 from donate.errors import N_, DonateError
+from donate.giving.messages import require_usable_accounts
 from donate.processes import Parent, Part
 from donate.settings import Settings
 
@@ -66,9 +66,10 @@ def prepare(settings: Settings, complete: Settings) -> None:
         if settings.database_url is None:
             migrate(database)
         opening.require_newest(database)
+        require_usable_accounts(settings)
 
 
-def environment_of(settings: Settings) -> Mapping[str, str]:
+def environment_of(settings: Settings) -> dict[str, str]:
     """The environment of the parts: ours, with the database and the instance folder that we found."""
     return {
         **os.environ,

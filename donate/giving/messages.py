@@ -11,7 +11,16 @@ from donate.giving.service import merchant_ref
 from donate.ledger.models import MerchantAccount
 from donate.payments import inbox
 from donate.payments.gateway import MerchantRef
+from donate.payments.merchants import require_usable
 from donate.settings import Settings
+
+# These messages carry all that there is to know, so they are booked in the transaction that stores them.
+_AT_ONCE = (
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+)
 
 _HANDLERS = {
     "checkout.session.completed": sync.take_session_event,
@@ -28,6 +37,11 @@ def handlers(settings: Settings) -> inbox.Handlers:
     return {kind: partial(handler, settings=settings) for kind, handler in _HANDLERS.items()}
 
 
+def at_once(settings: Settings) -> inbox.AtOnce:
+    """What is done in the transaction that stores a message."""
+    return {kind: partial(sync.book_session_event, settings=settings) for kind in _AT_ONCE}
+
+
 def merchant_of(ref: str) -> MerchantRef:
     """The merchant account with this reference. Raises NotFound."""
     with reading() as session:
@@ -35,6 +49,13 @@ def merchant_of(ref: str) -> MerchantRef:
     if account is None:
         raise NotFound
     return merchant_ref(account)
+
+
+def require_usable_accounts(settings: Settings) -> None:
+    """Refuse to start where an account's donations could not be paid. Raises BadSetting or SandboxClosed."""
+    with reading() as session:
+        accounts = [merchant_ref(account) for account in session.scalars(select(MerchantAccount))]
+    require_usable(accounts, settings)
 
 
 def handle_waiting(settings: Settings) -> int:

@@ -4,26 +4,32 @@ A message is answered with success as soon as it is safely stored, whatever its 
 ours, and the job below repeats it. Only a message that could not be stored is answered with an error, so that the
 provider sends it again.
 
-Nothing here holds a transaction open while a handler runs: a handler may ask the provider, and opens its own.
+No transaction is held open while a handler runs: a handler may ask the provider, and opens its own. The exception
+are kinds in `at_once`, whose handler needs nothing but the message: they are stored, handled and marked in one
+transaction, which halves the work of the usual case. Whatever goes wrong there is undone whole, and the message then
+takes the common way.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
+from types import MappingProxyType
 
 import structlog
 from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from donate import clock
-from donate.db import autocommit
+from donate.db import autocommit, transaction
 from donate.errors import N_
 from donate.payments.events import read_event
 from donate.payments.gateway import Event, Gateway, MerchantRef
 from donate.payments.models import ProviderEvent
 
 Handlers = Mapping[str, Callable[[MerchantRef, Event], None]]
+AtOnce = Mapping[str, Callable[[Session, MerchantRef, Event], None]]
 
 # A message whose handler died with its process is taken up again after this long.
 PATIENCE = timedelta(seconds=60)
@@ -73,9 +79,24 @@ _MARK = text(
 )
 
 
-def receive(merchant: MerchantRef, gateway: Gateway, body: bytes, signature: str, handlers: Handlers) -> Outcome:
+class MessageIsNotEnough(Exception):
+    """Raised by a handler of `at_once` that has to ask the provider after all."""
+
+
+def receive(
+    merchant: MerchantRef,
+    gateway: Gateway,
+    body: bytes,
+    signature: str,
+    handlers: Handlers,
+    at_once: AtOnce = MappingProxyType({}),
+) -> Outcome:
     """Verify a raw message, store it once and handle it. Raises what Gateway.verify raises; nothing is stored then."""
     event = gateway.verify(body, signature)
+    if event.kind in at_once:
+        outcome = _store_and_handle(merchant, event, body, at_once[event.kind])
+        if outcome is not None:
+            return outcome
     handler = handlers.get(event.kind)
     stored = _store(merchant, event, body, ignored=handler is None)
     if stored is None:
@@ -122,10 +143,32 @@ def _found_again(merchant_of: Callable[[str], MerchantRef], ref: str, handlers: 
     return lambda event: handlers[event.kind](merchant_of(ref), event)
 
 
+def _store_and_handle(
+    merchant: MerchantRef, event: Event, body: bytes, handler: Callable[[Session, MerchantRef, Event], None]
+) -> Outcome | None:
+    """One transaction for all of it; None when it was undone and the message must take the common way."""
+    row = _row(merchant, event, body, ignored=False) | {"outcome": Outcome.HANDLED.value}
+    try:
+        with transaction() as session:
+            if session.connection().scalar(_STORE, row) is None:
+                return Outcome.SEEN
+            handler(session, merchant, event)
+    except Exception as error:  # undone whole; the common way stores the message before it is tried again
+        log.info("event_not_at_once", event_id=event.id, kind=event.kind, error=type(error).__name__)
+        return None
+    return Outcome.HANDLED
+
+
 def _store(merchant: MerchantRef, event: Event, body: bytes, *, ignored: bool) -> int | None:
     """The new row's id; None when the event is here already. Durable before this returns."""
+    with autocommit() as connection:
+        stored: int | None = connection.scalar(_STORE, _row(merchant, event, body, ignored=ignored))
+    return stored
+
+
+def _row(merchant: MerchantRef, event: Event, body: bytes, *, ignored: bool) -> dict[str, object]:
     now = clock.now()
-    row = {
+    return {
         "merchant": merchant.ref,
         "event_id": event.id,
         "kind": event.kind,
@@ -138,9 +181,6 @@ def _store(merchant: MerchantRef, event: Event, body: bytes, *, ignored: bool) -
         "outcome": "ignored" if ignored else "new",
         "attempts": 0 if ignored else 1,
     }
-    with autocommit() as connection:
-        stored: int | None = connection.scalar(_STORE, row)
-    return stored
 
 
 def _handle(stored: int, attempts: int, event: Event, handler: Callable[[Event], None]) -> Outcome:

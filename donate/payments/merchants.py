@@ -27,13 +27,12 @@ def gateway_for(merchant: MerchantRef, settings: Settings) -> Gateway:
         if not settings.is_sandbox:
             raise SandboxClosed
         return _sandbox_gateway(merchant, settings.secret_key, settings.base_url)
-    ref = merchant.ref.lower()
-    name = ref.upper().replace("-", "_")
-    key = settings.stripe_keys.get(ref) or settings.stripe_keys.get(name.lower())
+    name = merchant.ref.lower().replace("-", "_")  # as the environment's names have it
+    setting = f"DONATE_STRIPE_{name.upper()}_KEY"
+    key = settings.stripe_keys.get(name)
     if key is None:
-        raise BadSetting(name=f"DONATE_STRIPE_{name}_KEY", problem="is missing")
-    secrets = settings.stripe_webhook_secrets.get(ref) or settings.stripe_webhook_secrets.get(name.lower()) or ()
-    return _stripe_gateway(merchant, key, secrets)
+        raise BadSetting(name=setting, problem="is missing")
+    return _stripe_gateway(merchant, key, settings.stripe_webhook_secrets.get(name, ()), setting)
 
 
 def require_usable(merchants: Iterable[MerchantRef], settings: Settings) -> None:
@@ -49,5 +48,5 @@ def _sandbox_gateway(merchant: MerchantRef, secret_key: str, base_url: str) -> G
 
 
 @lru_cache(maxsize=64)
-def _stripe_gateway(merchant: MerchantRef, key: str, secrets: tuple[str, ...]) -> Gateway:
-    return StripeGateway(merchant, client_for(key, merchant.livemode), secrets)
+def _stripe_gateway(merchant: MerchantRef, key: str, secrets: tuple[str, ...], setting: str) -> Gateway:
+    return StripeGateway(merchant, client_for(key, merchant.livemode, setting=setting), secrets)

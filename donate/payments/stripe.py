@@ -39,10 +39,16 @@ CONNECT_SECONDS, READ_SECONDS = 2, 10
 stripe.enable_telemetry = False
 
 
-def client_for(key: str, livemode: bool, http_client: stripe.HTTPClient | None = None) -> stripe.StripeClient:
+def client_for(
+    key: str,
+    livemode: bool,
+    http_client: stripe.HTTPClient | None = None,
+    *,
+    setting: str = "DONATE_STRIPE_<REF>_KEY",
+) -> stripe.StripeClient:
     """The SDK with patience and retries of our own choosing. Raises BadSetting: the SDK itself takes an empty key."""
     if not key.strip():
-        raise BadSetting(name="DONATE_STRIPE_<REF>_KEY", problem="is empty")
+        raise BadSetting(name=setting, problem="is empty")
     if key_is_live(key) != livemode:
         mode = "live" if livemode else "test"
         raise BadSetting(
