@@ -1,11 +1,9 @@
 """The door to sign in and out."""
 
-from flask import g, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from donate.people import entrance, limits, signin
-from donate.people.models import MembershipRole
-from donate.people.queries import SignedIn
 from donate.same_site import require_same_site
 
 Page = str | tuple[str, int] | Response
@@ -26,27 +24,13 @@ def sign_in() -> Page:
             "session/sign_in.html", onward=onward, email=email, errors={error.field or "": error}
         ), error.status
     signin.begin(user)
-    return redirect(onward or home_of(user), 303)
+    return redirect(onward or url_for("user.home"), 303)
 
 
 def sign_out() -> Response:
     require_same_site()
     signin.end()
-    return redirect(url_for("session.sign_in", locale=g.locale), 303)
-
-
-def home_of(user: SignedIn) -> str:
-    """The first page after signing in: the desk that the user's roles open."""
-    working = (MembershipRole.OWNER, MembershipRole.EDITOR, MembershipRole.TREASURER)
-    if user.organisations(*working):
-        return url_for("organiser.desk", locale=g.locale)
-    if user.organisations(MembershipRole.REVIEWER):
-        return url_for("reviewer.desk", locale=g.locale)
-    if user.is_admin:
-        return url_for("staff.desk", locale=g.locale)
-    if user.is_auditor:
-        return url_for("auditor.desk", locale=g.locale)
-    return url_for("user.password", locale=g.locale)
+    return redirect(url_for("session.sign_in"), 303)
 
 
 ROUTES = [

@@ -17,6 +17,11 @@ class PasswordsDiffer(DonateError):
     field = "again"
 
 
+def home() -> Response:
+    """The first desk that the user's roles open; without a role there is only the password to change."""
+    return redirect(url_for(g.desks[0] if g.desks else "user.password"), 303)
+
+
 def password() -> Page:
     user = signin.signed_in_user()
     if request.method == "GET":
@@ -28,7 +33,7 @@ def password() -> Page:
             "user/password.html", user=user, errors={error.field or "": error}, changed=False
         ), error.status
     signin.begin(renewed)
-    return redirect(url_for("user.password", locale=g.locale, changed=1), 303)
+    return redirect(url_for("user.password", changed=1), 303)
 
 
 def _change(user: SignedIn, form: Mapping[str, str]) -> SignedIn:
@@ -39,4 +44,7 @@ def _change(user: SignedIn, form: Mapping[str, str]) -> SignedIn:
     return entrance.change_password(user, present=form.get("present", ""), new=new, network=network)
 
 
-ROUTES = [("/password", password, ["GET", "POST"])]
+ROUTES = [
+    ("/home", home, ["GET"]),
+    ("/password", password, ["GET", "POST"]),
+]

@@ -26,14 +26,14 @@ LETS_IN: dict[str, frozenset[str]] = {
         )
     ),
     "organiser": frozenset(("editor", "treasurer", "owner", "owner elsewhere")),
-    "reviewer": frozenset(("owner", "owner elsewhere", "reviewer", "reviewer elsewhere", "admin")),
+    "reviewer": frozenset(("reviewer", "reviewer elsewhere", "admin")),
     "staff": frozenset(("admin",)),
     "auditor": frozenset(("admin", "auditor")),
 }
 # Open to everybody. `donor` pages are found by a form's own reference or by a secret link.
 OPEN = frozenset(("site", "public", "donor", "session", "webhooks", "api"))
 # Whose object it is: of these people with the right role, the first gets in and the second is a stranger.
-OWN_AND_STRANGER = {"organiser": ("owner", "owner elsewhere"), "reviewer": ("reviewer", "owner elsewhere")}
+OWN_AND_STRANGER = {"organiser": ("owner", "owner elsewhere"), "reviewer": ("reviewer", "reviewer elsewhere")}
 
 
 def _campaign(world: World) -> dict[str, object]:

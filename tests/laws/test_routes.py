@@ -96,6 +96,23 @@ def test_public_answers_carry_no_cookie(world: World) -> None:
     assert cookie_violations([world.anonymous, world.people["owner"].client], addresses(world)) == []
 
 
+def test_pages_of_secret_links_are_kept_by_no_cache(world: World) -> None:
+    secret = [one for one in addresses(world) if world.secret in one.path]
+    secret += [one for one in addresses(world) if world.things.complaint_secret in one.path]
+    for address in secret:
+        assert world.anonymous.get(address.path).headers["Cache-Control"] == "no-store", address.endpoint
+    assert len(secret) >= 3
+
+
+def test_a_desk_is_offered_to_whom_it_lets_in(world: World) -> None:
+    audiences = [audience for audience in LETS_IN if audience != "user"]
+    for name, person in world.people.items():
+        page = person.open("/en/password").text
+        for audience in audiences:
+            desk = {"organiser": "/en/desk", "reviewer": "/en/review", "staff": "/en/staff", "auditor": "/en/audit"}
+            assert (f'href="{desk[audience]}"' in page) == (name in LETS_IN[audience]), (name, audience)
+
+
 def test_every_audience_with_a_guard_has_its_routes_under_one_prefix(app: Flask) -> None:
     prefixes = {"organiser": "/desk", "reviewer": "/review", "staff": "/staff", "auditor": "/audit"}
     for rule in app.url_map.iter_rules():

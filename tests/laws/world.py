@@ -89,11 +89,7 @@ def build(app: Flask, database: Database, settings: Settings) -> World:
     drain(database)
     waiting = giving.opened(settings)
     with transaction() as session:
-        elsewhere = session.scalars(
-            select(Organisation.ref)
-            .join(Campaign, Campaign.partner_id == Organisation.id)
-            .where(Campaign.ref == "noise")
-        ).one()
+        other_host, other_partner = _organisations_of(session, "noise")
         log_index = session.scalars(select(LogLeaf.log_index).where(LogLeaf.reason == "donation")).one()
     return World(
         app=app,
@@ -102,8 +98,15 @@ def build(app: Flask, database: Database, settings: Settings) -> World:
         log_index=log_index,
         open_session=waiting.session_id or "",
         merchant=giving.MERCHANT,
-        people=_people(app, things.host, things.partner, elsewhere),
+        people=_people(app, things.host, things.partner, other_host, other_partner),
     )
+
+
+def _organisations_of(session: Session, ref: str) -> tuple[str, str]:
+    """References of the host and the partner of a campaign."""
+    campaign = session.scalars(select(Campaign).where(Campaign.ref == ref)).one()
+    host, partner = session.get_one(Organisation, campaign.host_id), session.get_one(Organisation, campaign.partner_id)
+    return host.ref, partner.ref
 
 
 def _things(session: Session, store: Store) -> Things:
@@ -140,16 +143,16 @@ def _things(session: Session, store: Store) -> Things:
     )
 
 
-def _people(app: Flask, host: str, partner: str, elsewhere: str) -> dict[str, Person]:
-    """Signed-in people: each role where it belongs, and roles in an organisation that has nothing to do with it."""
+def _people(app: Flask, host: str, partner: str, other_host: str, other_partner: str) -> dict[str, Person]:
+    """Signed-in people: each role where it belongs, and roles in organisations that have nothing to do with it."""
     given: dict[str, tuple[str | None, tuple[tuple[str, str], ...]]] = {
         "nobody": (None, ()),
         "editor": (None, ((partner, "editor"),)),
         "treasurer": (None, ((partner, "treasurer"),)),
         "owner": (None, ((partner, "owner"),)),
-        "owner elsewhere": (None, ((elsewhere, "owner"), (elsewhere, "reviewer"))),
+        "owner elsewhere": (None, ((other_partner, "owner"),)),
         "reviewer": (None, ((host, "reviewer"),)),
-        "reviewer elsewhere": (None, ((elsewhere, "reviewer"),)),
+        "reviewer elsewhere": (None, ((other_host, "reviewer"),)),
         "admin": ("admin", ()),
         "auditor": ("auditor", ()),
     }

@@ -30,7 +30,8 @@ def sign_in(client: FlaskClient, *, password: str = PASSWORD, email: str = EMAIL
 
 def test_the_right_password_opens_the_door(client: FlaskClient) -> None:
     answer = sign_in(client, email=" LI.NA@example.org ")
-    assert (answer.status_code, answer.location) == (303, "/en/password")
+    assert (answer.status_code, answer.location) == (303, "/en/home")
+    assert client.get("/en/home").location == "/en/password"
     assert "李娜" in client.get("/en/password").text
 
 
@@ -116,7 +117,7 @@ def test_a_hash_of_weaker_parameters_is_renewed(client: FlaskClient, monkeypatch
     ],
 )
 def test_the_way_on_never_leads_to_another_site(client: FlaskClient, onward: str) -> None:
-    assert sign_in(client, onward=onward).location == "/en/password"
+    assert sign_in(client, onward=onward).location == "/en/home"
 
 
 def test_the_way_on_leads_back_to_the_page_that_was_asked_for(client: FlaskClient) -> None:
