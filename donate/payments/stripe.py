@@ -51,9 +51,7 @@ def client_for(
         raise BadSetting(name=setting, problem="is empty")
     if key_is_live(key) != livemode:
         mode = "live" if livemode else "test"
-        raise BadSetting(
-            name="DONATE_STRIPE_<REF>_KEY", problem=f"is no {mode} key, but its merchant account is {mode}"
-        )
+        raise BadSetting(name=setting, problem=f"is no {mode} key, but its merchant account is {mode}")
     return stripe.StripeClient(
         key,
         stripe_version=API_VERSION,
