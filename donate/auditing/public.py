@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from donate.auditing import queries
 from donate.auditing import status as status_queries
 from donate.auditing.forms import read_ledger_query
-from donate.auditing.words import account_sentence, account_words
+from donate.auditing.words import account_sentence, account_words, direction
 from donate.db import current, reading
 from donate.errors import NotFound
 from donate.ledger.chart import Reason
@@ -35,6 +35,7 @@ def ledger() -> AnyResponse | str | tuple[str, int]:
         choices=found.choices,
         reasons=list(Reason),
         account_words=account_words,
+        direction=direction,
         has_meals=queries.has_meals,
     )
     return (drawn, 422) if query.errors else drawn

@@ -29,6 +29,16 @@ def account_words(code: str) -> tuple[str, str]:
     return ACCOUNTS.get(kind, kind), owner
 
 
+def direction(debit: str, credit: str) -> tuple[str, str]:
+    """Where an amount comes from and goes to, as a reader sees it: from the debit to the credit account.
+
+    Between two places where money lies it is the other way round: a settlement debits the bank, and the money comes
+    from the provider.
+    """
+    is_moved = all(chart.kind_of(code).account_class is chart.AccountClass.ASSET for code in (debit, credit))
+    return (credit, debit) if is_moved else (debit, credit)
+
+
 def account_sentence(code: str) -> str:
     """What the account holds, in the chart's words."""
     return chart.kind_of(code).sentence
