@@ -32,7 +32,7 @@ def rendered(text: str) -> Markup:
         nh3.clean(
             html,
             tags=TAGS,
-            attributes={"a": {"href"}},
+            attributes={"*": set(), "a": {"href"}},
             url_schemes={"http", "https", "mailto"},
             link_rel="nofollow noopener noreferrer",
         )
