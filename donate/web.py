@@ -19,6 +19,7 @@ from flask import Blueprint, Flask, g, redirect
 from werkzeug.wrappers import Response
 
 from donate import web_guards, webhooks
+from donate.auditing import auditor as auditing_auditor
 from donate.auditing import public as auditing_public
 from donate.campaigns import complaints_public, files_public, updates_organiser
 from donate.campaigns import organiser as campaigns_organiser
@@ -64,7 +65,7 @@ def hang_doors(app: Flask, settings: Settings) -> None:
     )
     hang(app, "reviewer", campaigns_reviewer.ROUTES, guard=web_guards.reviewer)
     hang(app, "staff", campaigns_staff.ROUTES, giving_staff.ROUTES, guard=web_guards.admin)
-    hang(app, "auditor", guard=web_guards.auditor)
+    hang(app, "auditor", auditing_auditor.ROUTES, guard=web_guards.auditor)
     hang(app, "webhooks", bare=webhooks.BARE_ROUTES)
 
 
