@@ -7,6 +7,7 @@ from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.db import Database, Role, bind, reading
@@ -14,7 +15,7 @@ from donate.payments import inbox, queries
 from donate.payments.gateway import BadSignature, Event, Gateway, MerchantRef
 from donate.payments.inbox import Outcome
 from donate.payments.merchants import gateway_for
-from donate.payments.models import ProviderEvent
+from donate.payments.models import ProviderEvent, SandboxReply
 from donate.payments.sandbox import keys
 from donate.payments.signature import sign
 from donate.settings import Settings
@@ -22,6 +23,15 @@ from tests.payments import factories as make
 from tests.payments.test_signature import message
 
 KIND = "charge.updated"
+REPLY = {
+    "merchant": "lunch",
+    "key": "half",
+    "request_sha256": b"",
+    "status": 200,
+    "body": "{}",
+    "request_id": "req_1",
+    "created_at": clock.now(),
+}
 
 
 def delivered(
@@ -179,6 +189,70 @@ def test_two_jobs_at_once_repeat_each_message_once(database: Database, settings:
     with ThreadPoolExecutor(4) as threads:
         assert sum(threads.map(work, range(4))) == 10
     assert sorted(handled) == [f"evt_{number}" for number in range(10)]
+
+
+def at_once(
+    settings: Settings,
+    handler: Callable[[Session, MerchantRef, Event], None],
+    common: Callable[[MerchantRef, Event], None],
+) -> Outcome:
+    of = make.merchant()
+    signature = sign(message(), keys.webhook_secret(settings.secret_key, of.ref), clock.now())
+    return inbox.receive(of, gateway_for(of, settings), message(), signature, {KIND: common}, {KIND: handler})
+
+
+def forbidden(merchant: MerchantRef, event: Event) -> None:
+    raise AssertionError("the common way was not needed")
+
+
+def test_a_message_that_is_enough_is_stored_and_handled_in_one_transaction(
+    database: Database, settings: Settings
+) -> None:
+    def count(session: Session, merchant: MerchantRef, event: Event) -> None:
+        seen.append(session.scalar(sa.select(sa.func.count()).select_from(ProviderEvent)))
+
+    seen: list[int | None] = []
+    assert [at_once(settings, count, forbidden) for _ in range(2)] == [Outcome.HANDLED, Outcome.SEEN]
+    assert seen == [1]
+    assert stored() == [("lunch", "evt_1", "handled", 1, None)]
+
+
+@pytest.mark.parametrize("problem", [inbox.MessageIsNotEnough(), LookupError("a name")])
+def test_what_fails_at_once_is_undone_and_takes_the_common_way(
+    database: Database, settings: Settings, problem: Exception
+) -> None:
+    def half(session: Session, merchant: MerchantRef, event: Event) -> None:
+        session.execute(sa.insert(SandboxReply).values(**REPLY))
+        raise problem
+
+    handled: list[str] = []
+    assert at_once(settings, half, lambda merchant, event: handled.append(event.id)) is Outcome.HANDLED
+    assert handled == ["evt_1"]
+    with reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(SandboxReply)) == 0
+
+
+def test_what_fails_both_ways_is_kept(database: Database, settings: Settings) -> None:
+    def fail(*_: object) -> None:
+        raise LookupError
+
+    assert at_once(settings, fail, fail) is Outcome.FAILED
+    assert stored() == [("lunch", "evt_1", "failed", 1, "LookupError")]
+
+
+def test_two_deliveries_at_once_are_handled_once_in_one_transaction_too(database: Database, settings: Settings) -> None:
+    handled: list[str] = []
+    barrier = Barrier(8)
+
+    def deliver(_: int) -> Outcome:
+        bind(database)
+        barrier.wait()
+        return at_once(settings, lambda session, merchant, event: handled.append(event.id), forbidden)
+
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = list(threads.map(deliver, range(8)))
+    assert sorted(outcomes) == sorted([Outcome.HANDLED, *[Outcome.SEEN] * 7])
+    assert handled == ["evt_1"]
 
 
 def test_the_body_is_kept_as_it_was_signed(database: Database, settings: Settings) -> None:
