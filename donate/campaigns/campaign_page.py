@@ -1,5 +1,6 @@
 """What the page of one campaign says of the campaign itself, read by one statement; and the page of one update."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -137,11 +138,21 @@ class CampaignPage:
         return progress_due_on(last.date() if last else row.starts_on)
 
 
+_REFERENCE = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
+
+
+def is_reference(typed: str) -> bool:
+    """Whether a part of an address can be a public reference at all; the database is asked for nothing else."""
+    return _REFERENCE.fullmatch(typed) is not None
+
+
 _Host, _Partner = aliased(Organisation), aliased(Organisation)
 
 
 def campaign_page(session: Session, ref: str, on: date) -> CampaignPage:
     """The page of a public campaign on a day. Raises NotFound."""
+    if not is_reference(ref):
+        raise NotFound
     query: Wide = (
         select(
             *(Campaign, _Host, _Partner, Book.time_zone),
@@ -153,7 +164,7 @@ def campaign_page(session: Session, ref: str, on: date) -> CampaignPage:
         .join(_Partner, _Partner.id == Campaign.partner_id)
     )
     query = with_total(with_place(query)).where(Campaign.ref == ref, Campaign.state.in_(PUBLIC))
-    row = session.execute(query).tuples().one_or_none()
+    row: Sequence[Any] | None = session.execute(query).one_or_none()
     if row is None:
         raise NotFound
     campaign, host, partner, time_zone, licences, prices, schools, updates, tariff, *rest = row
@@ -250,6 +261,8 @@ class UpdatePage:
 
 def update_page(session: Session, ref: str, update_id: int) -> UpdatePage:
     """A published update of a public campaign. Raises NotFound."""
+    if not is_reference(ref):
+        raise NotFound
     row = session.execute(
         select(CampaignUpdate, Campaign.title_zh, Campaign.title_en, Book.time_zone)
         .join(Campaign, Campaign.id == CampaignUpdate.campaign_id)

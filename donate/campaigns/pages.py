@@ -250,10 +250,9 @@ def _sums(session: Session, on: date) -> tuple[tuple[CurrencySum, ...], AsOf | N
         func.sum(func.div(amount, row.price)) for amount in (*amounts, row.of_day)
     ]
     query: Wide = select(row.currency, func.max(row.as_of), *columns)
-    rows = session.execute(
+    lines: Sequence[Sequence[Any]] = session.execute(
         query.where(row.price.is_not(None)).group_by(row.currency).order_by(func.sum(row.received).desc(), row.currency)
-    ).tuples()
-    lines = list(rows)
+    ).all()
     index: int | None = max((newest for _, newest, *_ in lines if newest is not None), default=None)
     newest = select(Entry.recorded_at).join(LogLeaf, LogLeaf.entry_id == Entry.id).where(LogLeaf.log_index == index)
     sums = tuple(CurrencySum(currency, *(int(value) for value in values)) for currency, _, *values in lines)
@@ -263,7 +262,7 @@ def _sums(session: Session, on: date) -> tuple[tuple[CurrencySum, ...], AsOf | N
 def _provinces(session: Session, on: date) -> tuple[ProvinceLine, ...]:
     """Where campaigns are open, those with most campaigns first."""
     count = func.count(Campaign.id)
-    rows = session.execute(
+    rows: Sequence[Sequence[Any]] = session.execute(
         select(
             _Province.code,
             _Province.name_zh,
@@ -276,7 +275,7 @@ def _provinces(session: Session, on: date) -> tuple[ProvinceLine, ...]:
         .where(Campaign.state == State.RAISING)
         .group_by(_Province.code)
         .order_by(count.desc(), _Province.code)
-    ).tuples()
+    ).all()
     return tuple(ProvinceLine(code, zh, en, campaigns, int(units)) for code, zh, en, campaigns, units in rows)
 
 

@@ -6,8 +6,11 @@ from flask import render_template, request
 
 from donate import clock
 from donate.campaigns import campaign_page, markdown, pages
+from donate.campaigns.campaign_page import is_reference
 from donate.db import reading
+from donate.errors import NotFound
 from donate.organisations.queries import organisation_page
+from donate.text import clean_line
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -24,10 +27,10 @@ def home() -> "ResponseReturnValue":
 
 def campaigns() -> "ResponseReturnValue":
     wanted = pages.Filter(
-        text=request.args.get("q", "").strip()[: pages.LONGEST_QUERY],
+        text=clean_line(request.args.get("q", "")[: pages.LONGEST_QUERY], pages.LONGEST_QUERY),
         place=_place_code(request.args.get("county", "") or request.args.get("province", "")),
         with_ended=request.args.get("all") == "yes",
-        before=request.args.get("before", type=int),
+        before=request.args.get("before", type=_row_id),
     )
     with reading() as session:
         page = pages.campaigns_page(session, wanted, clock.today(TIME_ZONE))
@@ -42,6 +45,8 @@ def update(ref: str, update_id: int) -> "ResponseReturnValue":
 
 def organisation(ref: str) -> "ResponseReturnValue":
     today = clock.today(TIME_ZONE)
+    if not is_reference(ref):
+        raise NotFound
     with reading() as session:
         page = organisation_page(session, ref, today)
         cards = pages.cards_of_organisation(session, page.id, today)
@@ -52,6 +57,13 @@ def style() -> "ResponseReturnValue":
     return render_template("public/style.html", sample_day=clock.today(TIME_ZONE))
 
 
+def _row_id(typed: str) -> int:
+    """An id as our own links carry it; ValueError, and so no id at all, for anything that can be none."""
+    if len(typed) > 18:
+        raise ValueError(typed)
+    return int(typed)
+
+
 def _place_code(typed: str) -> str:
     """A GB/T 2260 code as the filter sends it; anything else looks for no place."""
     return typed if len(typed) == 6 and typed.isascii() and typed.isdigit() else ""
@@ -60,7 +72,7 @@ def _place_code(typed: str) -> str:
 ROUTES = [
     ("/", home, ["GET"]),
     ("/campaigns", campaigns, ["GET"]),
-    ("/c/<ref>/updates/<int:update_id>", update, ["GET"]),
+    ("/c/<ref>/updates/<int(max=9223372036854775807):update_id>", update, ["GET"]),
     ("/o/<ref>", organisation, ["GET"]),
     ("/style", style, ["GET"]),
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -84,7 +85,8 @@ def recent_donations(session: Session, book_id: int, campaign_ref: str, on: date
     }
     named: list[NamedDonation] = []
     days: list[DayLine] = []
-    for name, amount_minor, day, count in session.execute(_RECENT, facts).tuples():
+    rows: Sequence[Sequence[Any]] = session.execute(_RECENT, facts).all()
+    for name, amount_minor, day, count in rows:
         if name is None:
             days.append(DayLine(day, count, amount_minor))
         else:

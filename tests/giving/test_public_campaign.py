@@ -1,0 +1,234 @@
+"""The page of a campaign: figures of numbered entries, names by consent, few statements, the form to give."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import event, select
+
+from donate import clock
+from donate.campaigns.models import Campaign, UnitPrice
+from donate.db import Database, Role, reading, transaction
+from donate.giving.models import Checkout, Donation, DonationPrivate
+from donate.giving.pages import recent_donations
+from donate.ledger import journal
+from donate.ledger.chart import Reason, fund_code
+from donate.ledger.models import MerchantAccount
+from donate.organisations.models import Licence
+from donate.sequencer import drain
+from tests.giving import factories
+
+CANARY = "Canary Kanarienvogel"
+
+
+@pytest.fixture
+def campaign(database: Database) -> str:
+    factories.noise()
+    return factories.raising("yunxi")
+
+
+def give(
+    ref: str, amount_minor: int, *, name: str | None = None, is_public: bool = False, on: date | None = None
+) -> int:
+    """A booked donation, through the journal; the entry's id."""
+    with transaction() as session:
+        campaign = session.scalars(select(Campaign).filter_by(ref=ref)).one()
+        merchant = session.scalars(select(MerchantAccount.id).filter_by(book_id=campaign.book_id)).one()
+        checkout = Checkout(
+            book_id=campaign.book_id,
+            merchant_account_id=merchant,
+            amount_minor=amount_minor,
+            currency="CNY",
+            method="alipay",
+            secret=str(uuid4()),
+            content_sha256=b"content",
+            locale="en",
+            expires_at=clock.now(),
+        )
+        session.add(checkout)
+        session.flush()
+        donation = Donation(
+            checkout_id=checkout.id, campaign_ref=ref, amount_minor=amount_minor, name_is_public=is_public
+        )
+        session.add(donation)
+        session.flush()
+        if name is not None:
+            session.add(DonationPrivate(donation_id=donation.id, name=name))
+        entry = journal.NewEntry(
+            book_id=campaign.book_id,
+            reason=Reason.DONATION,
+            idempotency_key=donation.entry_key,
+            effective_on=on or clock.today("Asia/Shanghai"),
+            legs=(journal.Leg(debit="clearing", credit=fund_code(ref), amount_minor=amount_minor),),
+            campaign=ref,
+        )
+        return journal.post(session, [entry])[0].entry_id
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[list[str]]:
+    statements: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    engine = database.engine(Role.WEB)
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def test_a_cold_page_costs_two_statements(database: Database, client: FlaskClient, campaign: str) -> None:
+    give(campaign, 1500, name="阿敏", is_public=True)
+    drain(database)
+    with counted(database) as statements:
+        assert client.get("/zh/c/yunxi").status_code == 200
+    assert len(statements) == 2
+
+
+def test_a_warm_page_costs_none(database: Database, client: FlaskClient, campaign: str) -> None:
+    client.get("/zh/c/yunxi")
+    with counted(database) as statements:
+        client.get("/zh/c/yunxi")
+    assert statements == []
+
+
+def test_the_page_counts_numbered_entries_and_says_as_of_which(
+    database: Database, client: FlaskClient, campaign: str
+) -> None:
+    give(campaign, 1500)
+    drain(database)
+    give(campaign, 9900)
+    text = client.get("/en/c/yunxi").text
+    assert "¥15.00" in text
+    assert "¥114.00" not in text
+    assert "As of entry" in text
+
+
+def test_a_name_is_shown_only_with_its_donor_s_consent(database: Database, client: FlaskClient, campaign: str) -> None:
+    give(campaign, 300, name=CANARY, is_public=False)
+    give(campaign, 600, name="阿敏", is_public=True)
+    drain(database)
+    text = client.get("/en/c/yunxi").text
+    assert "阿敏" in text
+    assert CANARY not in text
+    assert "one other, unnamed" in text
+
+
+def test_a_name_waits_for_its_number(database: Database, client: FlaskClient, campaign: str) -> None:
+    give(campaign, 600, name="阿敏", is_public=True)
+    assert "阿敏" not in client.get("/en/c/yunxi").text
+
+
+def test_a_reversed_donation_loses_its_line(database: Database, campaign: str) -> None:
+    entry_id = give(campaign, 600, name="阿敏", is_public=True)
+    with transaction() as session:
+        book_id = session.scalars(select(Campaign.book_id).filter_by(ref=campaign)).one()
+        journal.reverse(
+            session,
+            book_id=book_id,
+            entry_id=entry_id,
+            idempotency_key="undo",
+            note="booked twice",
+            effective_on=date(2026, 11, 23),
+        )
+    drain(database)
+    with reading() as session:
+        assert recent_donations(session, book_id, campaign, clock.today("Asia/Shanghai")).named == ()
+
+
+def test_the_others_of_a_day_are_one_line_without_those_who_are_named(database: Database, campaign: str) -> None:
+    today = clock.today("Asia/Shanghai")
+    give(campaign, 600, name="阿敏", is_public=True, on=today)
+    give(campaign, 300, on=today)
+    give(campaign, 1500, on=today)
+    give(campaign, 700, on=today - timedelta(days=1))
+    drain(database)
+    with reading() as session:
+        book_id = session.scalars(select(Campaign.book_id).filter_by(ref=campaign)).one()
+        recent = recent_donations(session, book_id, campaign, today)
+    assert [(line.day, line.donation_count, line.amount_minor) for line in recent.others] == [
+        (today, 2, 1800),
+        (today - timedelta(days=1), 1, 700),
+    ]
+
+
+def test_the_form_leads_to_the_give_page_and_holds_nothing_of_its_reader(client: FlaskClient, campaign: str) -> None:
+    text = client.get("/en/c/yunxi").text
+    assert '<form class="sheet form" action="/en/give/yunxi" method="get"' in text
+    assert 'name="amount" value="15.00"' in text
+    assert "checked" not in text
+    assert "csrf" not in text
+
+
+def test_the_amounts_offered_are_ones_that_can_be_paid(database: Database, client: FlaskClient) -> None:
+    factories.raising("yunxi", merchant=None)
+    with transaction() as session:
+        book_id = session.scalars(select(Campaign.book_id).filter_by(ref="yunxi")).one()
+        factories.open_merchant(session, book_id, "cards", tariff="overseas")
+    text = client.get("/en/c/yunxi").text
+    assert 'value="15.00"' in text
+
+
+def test_an_expired_licence_takes_the_form_away_and_says_why(database: Database, client: FlaskClient) -> None:
+    factories.raising("yunxi")
+    with transaction() as session:
+        host_id = session.scalars(select(Campaign.host_id).filter_by(ref="yunxi")).one()
+        for licence in session.scalars(select(Licence).filter_by(organisation_id=host_id)):
+            licence.valid_to_on = date(2026, 1, 2)
+    text = client.get("/en/c/yunxi").text
+    assert "No donations at the moment" in text
+    assert "is not valid today" in text
+    assert 'name="amount"' not in text
+
+
+def test_the_price_has_its_history_and_its_source(database: Database, client: FlaskClient, campaign: str) -> None:
+    with transaction() as session:
+        campaign_id = session.scalars(select(Campaign.id).filter_by(ref=campaign)).one()
+        session.add(
+            UnitPrice(
+                campaign_id=campaign_id,
+                effective_on=date(2026, 3, 2),
+                amount_minor=350,
+                source_zh="菜价上涨",
+                source_en="Vegetables cost more",
+                recorded_at=clock.now(),
+            )
+        )
+    text = client.get("/en/c/yunxi").text
+    assert "One meal costs ¥3.50." in text
+    assert "County average" in text
+    assert "Vegetables cost more" in text
+
+
+def test_the_legal_box_holds_what_the_law_asks_for(client: FlaskClient, campaign: str) -> None:
+    text = client.get("/zh/c/yunxi").text
+    for fact in (
+        "备案编号",
+        "公开募捐资格证书",
+        "募捐成本",
+        "剩余财产的处理",
+        "受益人",
+        "五个工作日内答复",
+        "2027年2月28日",
+    ):
+        assert fact in text
+
+
+def test_titles_are_text_and_nothing_else(database: Database, client: FlaskClient) -> None:
+    factories.raising("yunxi", title_en="<b>Lunch</b> & more", story_en="[a](javascript:alert(1))")
+    text = client.get("/en/c/yunxi").text
+    assert "&lt;b&gt;Lunch&lt;/b&gt; &amp; more" in text
+    assert 'href="javascript' not in text
+
+
+def test_an_unknown_campaign_is_a_page_that_says_so(client: FlaskClient, database: Database) -> None:
+    answer = client.get("/zh/c/nobody")
+    assert answer.status_code == 404
+    assert "<html" in answer.text
