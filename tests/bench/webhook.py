@@ -1,0 +1,123 @@
+"""The provider's messages: one that books against one that is only verified and parsed, on the same server."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import text
+
+from donate import clock
+from donate.payments.sandbox import deliveries, keys
+from donate.payments.signature import sign
+from tests.bench.figures import Figure, ratio
+from tests.bench.servers import donate_web, reference, requests_per_second
+from tests.bench.site import Site, site
+from tests.giving import factories
+
+# wrk sends each prepared message once, in order. Running out would measure repeats, so that is an error.
+LUA = """
+local lines = {{}}
+for line in io.lines("{file}") do lines[#lines + 1] = line end
+local next_line = 0
+request = function()
+  next_line = next_line + 1
+  if next_line > #lines then error("out of messages") end
+  local tab = string.find(lines[next_line], "\\t", 1, true)
+  return wrk.format("POST", nil, {{["Stripe-Signature"] = string.sub(lines[next_line], 1, tab - 1),
+    ["Content-Type"] = "application/json"}}, string.sub(lines[next_line], tab + 1))
+end
+"""
+
+
+def measure(seconds: float = 5, rounds: int = 5, messages: int = 12_000) -> Iterator[Figure]:
+    with site() as world:
+        example = _example_message(world)
+        secret = keys.webhook_secret(world.settings.secret_key, factories.MERCHANT)
+        with donate_web(world.environ) as port, reference({"BENCH_WEBHOOK_SECRET": secret}) as other:
+
+            def books() -> float:
+                script = _messages(world, example, secret, messages)
+                return requests_per_second(
+                    port, f"/webhooks/sandbox/{factories.MERCHANT}", seconds=seconds, script=script
+                )
+
+            def only_verifies() -> float:
+                script = _messages(world, example, secret, messages * 4)
+                return requests_per_second(other, "/verify", seconds=seconds, script=script)
+
+            yield ratio("webhook: books over only verifies", books, only_verifies, rounds=rounds, floor=0.25)
+        yield _all_booked(world)
+
+
+def _example_message(world: Site) -> dict[str, Any]:
+    """The body of a real message of the sandbox about a paid checkout."""
+    made = factories.paid_in_sandbox(world.settings)
+    bodies: list[bytes] = []
+
+    def keep(_path: str, body: bytes, _headers: Any) -> int:
+        bodies.append(body)
+        return 200
+
+    deliveries.deliver_due(world.settings.secret_key, keep)
+    found: dict[str, Any] = next(
+        message for message in map(json.loads, bodies) if message["type"] == "checkout.session.completed"
+    )
+    assert found["data"]["object"]["client_reference_id"] == str(made.public_id)
+    return found
+
+
+def _messages(world: Site, example: dict[str, Any], secret: str, count: int) -> Path:
+    """A wrk script that sends `count` signed messages, each about an open checkout of its own."""
+    text_of_example = json.dumps(example)
+    subject = example["data"]["object"]
+    old = (example["id"], subject["id"], subject["client_reference_id"])
+    file = world.folder / f"messages-{uuid4()}.txt"
+    with file.open("w") as lines:
+        for reference_, session_id in _open_checkouts(world, subject["client_reference_id"], count):
+            body = text_of_example
+            for before, after in zip(old, (f"evt_{uuid4().hex}", session_id, reference_), strict=True):
+                body = body.replace(before, after)
+            lines.write(f"{sign(body.encode(), secret, clock.now())}\t{body}\n")
+    script = file.with_suffix(".lua")
+    script.write_text(LUA.format(file=file))
+    return script
+
+
+def _open_checkouts(world: Site, example: str, count: int) -> list[tuple[str, str]]:
+    """Copies of the example's checkout and donation, each with ids of its own."""
+    with world.database.transaction() as session:
+        rows = session.execute(
+            text(
+                """
+                WITH made AS (
+                  INSERT INTO checkout (public_id, book_id, merchant_account_id, amount_minor, currency, method, secret,
+                                        content_sha256, locale, state, session_id, created_at, expires_at)
+                  SELECT gen_random_uuid(), book_id, merchant_account_id, amount_minor, currency, method,
+                         gen_random_uuid()::text, content_sha256, locale, 'open',
+                         'cs_test_' || replace(gen_random_uuid()::text, '-', ''), created_at, expires_at
+                  FROM checkout, generate_series(1, :count) WHERE public_id = CAST(:example AS uuid)
+                  RETURNING id, public_id, session_id
+                ), given AS (
+                  INSERT INTO donation (public_id, checkout_id, campaign_ref, amount_minor, name_is_public)
+                  SELECT gen_random_uuid(), made.id, :campaign, 1500, false FROM made
+                )
+                SELECT public_id::text, session_id FROM made
+                """
+            ),
+            {"count": count, "example": example, "campaign": "yunxi"},
+        ).all()
+    return [(reference_, session_id) for reference_, session_id in rows]
+
+
+def _all_booked(world: Site) -> Figure:
+    """Whether every message that was answered booked its donation: anything else would make the rate a lie."""
+    with world.database.reading() as session:
+        handled, booked = session.execute(
+            text(
+                "SELECT (SELECT count(*) FROM provider_event WHERE outcome = 'handled'), "
+                "(SELECT count(*) FROM entry WHERE reason = 'donation')"
+            )
+        ).one()
+    return Figure("webhook: donations booked for each message", booked / max(handled, 1), "ratio", floor=1, ceiling=1)
