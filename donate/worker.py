@@ -15,7 +15,6 @@ from sqlalchemy import text
 from donate import db
 from donate.db import Database, Role, reading, transaction
 from donate.errors import DonateError
-from donate.giving import messages
 from donate.giving.messages import handle_waiting
 from donate.giving.sync import sync_stale
 from donate.ledger import checks
@@ -39,15 +38,11 @@ class Job:
     schedule: str
     run: Callable[[Settings], object]
     sentence: str
+    in_sandbox_only: bool = False
 
 
 class JobFailed(Exception):
     """Says only which job it was: the error's own words may hold what somebody typed."""
-
-
-def repeat_messages(settings: Settings) -> int:
-    """Handle the provider's messages that failed or were interrupted; how many were tried."""
-    return messages.handle_waiting(settings)
 
 
 def pull_checkouts(settings: Settings) -> int:
@@ -62,8 +57,6 @@ def repeat_messages(settings: Settings) -> int:
 
 def deliver_sandbox(settings: Settings) -> int:
     """Let time pass in the sandbox and post its messages to our own webhook; how many went."""
-    if not settings.is_sandbox:
-        return 0
     return deliveries.deliver_due(settings.secret_key, deliveries.post_over_http(settings.base_url))
 
 
@@ -110,16 +103,11 @@ def purge_jobs(_: Settings) -> int:
 
 JOBS = (
     Job(
-        name="repeat_messages",
-        schedule="*/10 * * * * *",
-        run=repeat_messages,
-        sentence="Handles the provider's messages that failed or were interrupted.",
-    ),
-    Job(
         name="deliver_sandbox",
         schedule="* * * * * *",
         run=deliver_sandbox,
         sentence="Posts the sandbox's messages to our own webhook.",
+        in_sandbox_only=True,
     ),
     Job(
         name="repeat_messages",
@@ -150,6 +138,7 @@ JOBS = (
         schedule="23 * * * *",
         run=tidy_sandbox,
         sentence="Forgets the sandbox's old answers and messages.",
+        in_sandbox_only=True,
     ),
     Job(
         name="purge_jobs",
@@ -184,7 +173,8 @@ def job_app(database: Database, settings: Settings) -> procrastinate.App:
     )
     app = procrastinate.App(connector=connector)
     for job in JOBS:
-        _register(app, job, database, settings)
+        if settings.is_sandbox or not job.in_sandbox_only:
+            _register(app, job, database, settings)
     return app
 
 

@@ -12,6 +12,8 @@ from donate.errors import DonateError
 
 # Each command's module is imported when it is asked for: a worker needs no web server in its memory.
 COMMANDS = {
+    "demo": "donate.cli.demo",
+    "trickle": "donate.cli.demo",
     "serve": "donate.cli.serving",
     "web": "donate.cli.web_server",
     "worker": "donate.cli.parts",
@@ -19,6 +21,7 @@ COMMANDS = {
     "migrate": "donate.cli.database",
     "user": "donate.cli.users",
     "check": "donate.cli.checking",
+    "export": "donate.cli.exporting",
     "backup": "donate.cli.backups",
     "restore": "donate.cli.backups",
 }

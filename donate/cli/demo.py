@@ -1,0 +1,160 @@
+"""`donate demo`: the sample world, with all parts running, in a folder of its own."""
+
+import http.client
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import click
+import psycopg
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import make_url
+
+from donate.cli import opening
+from donate.cli.given import pass_settings
+from donate.cli.serving import PARTS, host_option, part_named, port_option, require_free_port, say, shown
+from donate.db import embedded
+from donate.db.migrate import migrate
+from donate.demo.life import trickle as give_now_and_then
+from donate.demo.logins import Login
+from donate.demo.world import WorldHalfBuilt, build_world
+from donate.errors import N_, DonateError
+from donate.processes import Parent
+from donate.settings import Settings, read_settings
+
+# What belongs to a real installation and never to the sample world.
+LEFT_OUT = ("DONATE_DATABASE_URL", "DONATE_STRIPE_", "DONATE_ENVIRONMENT", "DONATE_SECRET_KEY")
+# Visitors of the sample world wait for their number in the ledger, so it comes soon.
+SEQUENCER_SECONDS = 2
+READY_SECONDS = 60
+ANY_ADDRESS = ("", "0", "::", str(IPv4Address(0)))
+
+Progress = Callable[[str], None]
+
+
+class WorldInUse(DonateError):
+    sentence = N_("Another demo is running in %(folder)s; stop it before you start afresh.")
+
+
+@click.command()
+@host_option
+@port_option
+@click.option("--fresh", is_flag=True, help="Throw the sample world away and build a new one.")
+@pass_settings
+def demo(settings: Settings, host: str, port: int, fresh: bool) -> None:
+    """Show everything at work: a sample world on a database of its own, with payments that move no money.
+
+    It lives in instance/demo, whatever the other settings say. Sign-ins are printed when it is ready; a slow trickle
+    of sample donations keeps the pages moving. Ctrl-C ends everything, and the next start goes on from there.
+    """
+    began_at = time.monotonic()
+    require_free_port(host, port)
+    environ = environment_of_demo(settings.instance / "demo", host, port)
+    console = Console(stderr=True, highlight=False)
+    with console.status("Starting the database") as status, embedded.running(Path(environ["DONATE_INSTANCE"])) as url:
+        environ["DONATE_DATABASE_URL"] = url
+        own_settings = read_settings(environ)
+        logins = _world(own_settings, fresh, status.update)
+        status.update("Starting the parts")
+        parent = Parent([part_named(name, host, port) for name in (*PARTS, "trickle")], environ, say=say)
+
+        def announce() -> None:
+            if _is_ready(parent, host, port):
+                status.stop()
+                _print_world(console, own_settings, logins, time.monotonic() - began_at)
+
+        stayed_up = parent.run(lambda: threading.Thread(target=announce, name="announce", daemon=True).start())
+    if not stayed_up:
+        raise SystemExit(1)
+
+
+@click.command(hidden=True)
+@pass_settings
+def trickle(settings: Settings) -> None:
+    """Give a sample donation now and then through the real pages, as one part of `donate demo`."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with opening.opened(settings, pool_size=2) as database:
+        give_now_and_then(database, settings, stop)
+
+
+def environment_of_demo(instance: Path, host: str, port: int) -> dict[str, str]:
+    """Our environment without what belongs to a real installation."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
+    own = {
+        "DONATE_SEQUENCER_SECONDS": str(SEQUENCER_SECONDS),
+        "DONATE_BASE_URL": f"http://{_reachable(host)}:{port}",
+    }
+    return own | kept | {"DONATE_INSTANCE": str(instance)}
+
+
+def _world(settings: Settings, fresh: bool, progress: Progress) -> list[Login]:
+    """The logins of a world that stands. Half a world, left by a start that was broken off, is built again."""
+    if fresh:
+        _forget(settings)
+    try:
+        return _built(settings, progress)
+    except WorldHalfBuilt:
+        _forget(settings)
+        return _built(settings, progress)
+
+
+def _built(settings: Settings, progress: Progress) -> list[Login]:
+    with opening.reachable(settings) as database:
+        progress("Making the tables")
+        migrate(database)
+        return build_world(database, settings, progress)
+
+
+def _forget(settings: Settings) -> None:
+    """An empty database and no files. Raises WorldInUse."""
+    url = make_url(settings.database_url or "")
+    with psycopg.connect(
+        url.set(database="postgres").render_as_string(hide_password=False), autocommit=True
+    ) as connection:
+        try:
+            connection.execute(f'DROP DATABASE IF EXISTS "{url.database}"')
+        except psycopg.errors.ObjectInUse:
+            raise WorldInUse(folder=settings.instance) from None
+        connection.execute(f'CREATE DATABASE "{url.database}"')
+    shutil.rmtree(settings.instance / "files", ignore_errors=True)
+
+
+def _is_ready(parent: Parent, host: str, port: int) -> bool:
+    """Wait until the web server answers. False when that does not happen."""
+    give_up_at = time.monotonic() + READY_SECONDS
+    while not parent.is_stopping and time.monotonic() < give_up_at:
+        connection = http.client.HTTPConnection(_reachable(host).strip("[]"), port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            if connection.getresponse().status < 500:
+                return True
+        except OSError:
+            pass  # not yet
+        finally:
+            connection.close()
+        time.sleep(0.1)
+    return False
+
+
+def _print_world(console: Console, settings: Settings, logins: list[Login], seconds: float) -> None:
+    address = settings.base_url
+    console.print(f"\n[bold]Ready[/] after {seconds:.0f} seconds: [bold]{address}/[/]")
+    console.print("A sample world: the people and schools are invented, and no money moves.\n")
+    table = Table("Sign in as", "E-mail address", "Password", "Begin at", box=None, padding=(0, 2, 0, 0))
+    for login in logins:
+        table.add_row(login.role, login.email, login.password, f"{address}{login.path}")
+    console.print(table)
+    console.print("\nCtrl-C ends everything; `donate demo --fresh` begins anew.")
+
+
+def _reachable(host: str) -> str:
+    """Where a visitor on this machine finds what listens on `host`."""
+    return "127.0.0.1" if host in ANY_ADDRESS else shown(host)
