@@ -71,9 +71,9 @@ def test_home_stands_without_any_campaign(client: FlaskClient) -> None:
 
 
 @pytest.mark.usefixtures("two_counties")
-@pytest.mark.parametrize("typed", ["青石", "milk", "镇远", "zhenyuan", "Guizhou", "贵州省", "QIANDONGNAN"])
-def test_campaigns_are_found_by_title_and_place_in_both_scripts(typed: str) -> None:
-    assert found(text=typed) == ["qingshi"]
+def test_campaigns_are_found_by_title_and_place_in_both_scripts() -> None:
+    for typed in ("青石", "milk", "镇远", "zhenyuan", "Guizhou", "贵州省", "QIANDONGNAN"):
+        assert found(text=typed) == ["qingshi"], typed
 
 
 @pytest.mark.usefixtures("two_counties")
@@ -82,17 +82,16 @@ def test_campaigns_are_found_by_organisation() -> None:
 
 
 @pytest.mark.usefixtures("two_counties")
-@pytest.mark.parametrize("typed", ["%", "_", "'; DROP TABLE campaign; --", "\\", "nothing like it"])
-def test_what_is_typed_is_no_pattern(typed: str) -> None:
-    assert found(text=typed) == []
+def test_what_is_typed_is_no_pattern() -> None:
+    for typed in ("%", "_", "'; DROP TABLE campaign; --", "\\", "nothing like it"):
+        assert found(text=typed) == [], typed
 
 
 @pytest.mark.usefixtures("two_counties")
-@pytest.mark.parametrize(
-    ("place", "refs"), [(GUIZHOU, ["qingshi"]), ("522600", ["qingshi"]), ("431227", ["yunxi"]), ("110000", [])]
-)
-def test_campaigns_are_listed_by_province_prefecture_and_county(place: str, refs: list[str]) -> None:
-    assert found(place=place) == refs
+def test_campaigns_are_listed_by_province_prefecture_and_county() -> None:
+    assert found(place=GUIZHOU) == found(place="522600") == ["qingshi"]
+    assert found(place="431227") == ["yunxi"]
+    assert found(place="110000") == []
 
 
 @pytest.mark.usefixtures("two_counties")
@@ -113,20 +112,18 @@ def test_pages_of_the_list_follow_each_other_without_a_gap(monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("two_counties")
-@pytest.mark.parametrize(
-    "query",
-    [
-        "?province=abc",
-        "?county=99",
-        "?before=x",
-        "?before=99999999999999999999999",
-        "?before=-1",
-        "?q=%00%0a",
-        "?q=" + "好" * 500,
-    ],
-)
-def test_a_strange_query_is_an_empty_or_a_whole_list(client: FlaskClient, query: str) -> None:
-    assert client.get(f"/zh/campaigns{query}").status_code == 200
+def test_a_strange_query_is_an_empty_or_a_whole_list(client: FlaskClient) -> None:
+    endless = "9" * 30
+    for query in (
+        "province=abc",
+        "county=99",
+        "before=x",
+        f"before={endless}",
+        "before=-1",
+        "q=%00%0a",
+        "q=" + "好" * 500,
+    ):
+        assert client.get(f"/zh/campaigns?{query}").status_code == 200, query
 
 
 @pytest.mark.usefixtures("two_counties")
@@ -164,11 +161,9 @@ def test_an_organisation_shows_its_licence_and_says_when_it_has_run_out(
     assert client.get("/en/o/nobody").status_code == 404
 
 
-@pytest.mark.parametrize(
-    "path", ["/c/%00", "/o/%00", "/c/yunxi/updates/99999999999999999999999", "/c/" + "x" * 3000, "/c/%E4%BA%91"]
-)
-def test_an_address_that_cannot_be_is_not_found(client: FlaskClient, path: str) -> None:
-    assert client.get(f"/zh{path}").status_code == 404
+def test_an_address_that_cannot_be_is_not_found(client: FlaskClient) -> None:
+    for path in ("/c/%00", "/o/%00", "/c/yunxi/updates/99999999999999999999999", "/c/" + "x" * 3000, "/c/%E4%BA%91"):
+        assert client.get(f"/zh{path}").status_code == 404, path
 
 
 def test_a_campaign_counts_with_the_price_of_the_day(database: Database) -> None:
