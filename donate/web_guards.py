@@ -49,9 +49,9 @@ def may_audit(user: SignedIn) -> bool:
 
 # The first page of each audience, in the order in which a user with several roles is taken there.
 DESKS: tuple[tuple[str, Callable[[SignedIn], bool]], ...] = (
+    ("staff.desk", lambda user: user.is_admin),
     ("organiser.desk", may_organise),
     ("reviewer.desk", may_review),
-    ("staff.desk", lambda user: user.is_admin),
     ("auditor.desk", may_audit),
 )
 

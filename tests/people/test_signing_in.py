@@ -214,3 +214,21 @@ def test_a_recent_sign_in_is_asked_for_again_after_ten_minutes(app: Flask, clien
     with clock.frozen_at(clock.now() + timedelta(minutes=11)):
         assert client.get("/zh/approve").location == "/zh/sign-in?next=/zh/approve"
     assert client.get("/zh/approve", headers={"User-Agent": "another device"}).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("role", "memberships", "desk"),
+    [
+        ("admin", (), "/en/staff"),
+        ("auditor", (), "/en/audit"),
+        (None, (("a-partner", "editor"),), "/en/desk"),
+        (None, (("no-host", "reviewer"),), "/en/password"),
+    ],
+)
+def test_signing_in_leads_to_the_desk_of_the_users_role(
+    client: FlaskClient, role: str | None, memberships: tuple[tuple[str, str], ...], desk: str
+) -> None:
+    with transaction() as session:
+        user(session, email="wu@example.org", role=role, memberships=memberships)
+    sign_in(client, email="wu@example.org")
+    assert client.get("/en/home").location == desk
