@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import defaultdict
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from typing import NamedTuple
@@ -17,7 +18,7 @@ from donate.ledger import journal, stock
 from donate.ledger.books import open_account
 from donate.ledger.chart import Reason, fund_code, payable_code
 from donate.ledger.journal import Leg, NewEntry
-from donate.sequencer import run_pass
+from donate.sequencer import PassResult, run_pass
 
 REFUNDED_AFTER = 3
 WRONG_NOTE = "多按了一个零，次日核对银行回单时发现。 One zero too many, found against the bank slip on the next day."
@@ -44,13 +45,24 @@ def book_past(database: Database, past: Past, book_ids: dict[str, int], public_i
     """Book and number every day; `book_ids` by host, `public_ids` those of each checkout's donations."""
     plan = _plan_days(past, book_ids, public_ids)
     now = clock.now()
-    for day in sorted(plan):
-        today = on(past.today, day)
-        evening = datetime.combine(today, time(23, 40), tzinfo=ZONE).astimezone(UTC)
-        with clock.frozen_at(min(evening, now)):
-            with database.transaction() as session:
+    with ThreadPoolExecutor(1) as sequencer:
+        numbering: Future[PassResult] | None = None
+        for day in sorted(plan):
+            today = on(past.today, day)
+            evening = min(now, datetime.combine(today, time(23, 40), tzinfo=ZONE).astimezone(UTC))
+            with clock.frozen_at(evening), database.transaction() as session:
                 _book_day(session, plan[day], today)
-            run_pass(database, sweep=True)  # a day holds far fewer entries than a pass
+                if numbering is not None:
+                    numbering.result()  # what is not committed yet cannot get into the pass of the day before
+            numbering = sequencer.submit(_number, database, evening)
+        if numbering is not None:
+            numbering.result()
+
+
+def _number(database: Database, evening: datetime) -> PassResult:
+    """Give a day's entries their numbers; a day holds far fewer than a pass."""
+    with clock.frozen_at(evening):
+        return run_pass(database, sweep=True)
 
 
 def open_payables(session: Session, past: Past, book_ids: dict[str, int]) -> None:

@@ -149,8 +149,13 @@ def donors() -> Donors:
 
 def host_of(campaign: CampaignText) -> HostText:
     """The host under whose licence a campaign raises."""
-    host = next(partner.host for partner in partners() if partner.ref == campaign.partner)
-    return next(found for found in hosts() if found.ref == host)
+    return _hosts_of_partners()[campaign.partner]
+
+
+@cache
+def _hosts_of_partners() -> dict[str, HostText]:
+    by_ref = {host.ref: host for host in hosts()}
+    return {partner.ref: by_ref[partner.host] for partner in partners()}
 
 
 def _organisations() -> list[dict[str, Any]]:

@@ -19,12 +19,11 @@ from donate.demo.content import CampaignText, UpdateText, host_of, on
 from donate.demo.past import ZONE, Past
 from donate.files.photo import read_photo
 from donate.files.store import Store
-from donate.money import Money
 from donate.organisations.models import Organisation
 
 # Days from a campaign's first day on which its plan was written, handed in and filed.
 WRITTEN, HANDED_IN, FILED = -46, -32, -24
-PERSON_IN_CHARGE = "示例负责人"
+PERSON_IN_CHARGE = "示例负责人 (sample)"
 
 
 class Step(Protocol):
@@ -173,7 +172,7 @@ def _figures(text: CampaignText, update: UpdateText, past: Past) -> dict[str, st
     """What the ledger says on the morning of the update."""
     paid = past.paid_minor(text.ref, update.day - 1)
     return {
-        "paid": Money(paid, "CNY").plain,
+        "paid": f"{paid // 100:,}.{paid % 100:02d}",
         "meals": f"{paid // text.price_minor(update.day):,}",
         "donations": f"{past.donation_count(text.ref, update.day - 1):,}",
     }

@@ -1,4 +1,4 @@
-"""Who may sign in to the sample world. Passwords are random and lie in instance/demo/logins.json, for its owner only."""
+"""Who may sign in to the sample world. Passwords are random and lie in logins.json of the instance folder (instance/demo for `donate demo`), for its owner only."""
 
 import json
 import os
@@ -89,4 +89,4 @@ def _login(person: _Person) -> Login:
 
 
 def _file(settings: Settings) -> Path:
-    return settings.instance / "demo" / "logins.json"
+    return settings.instance / "logins.json"

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from functools import cache
+from itertools import accumulate
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -212,10 +214,16 @@ def _checkout(
 
 def draw_amount(random: Random, price_minor: int) -> int:
     """What somebody gives where a meal costs `price_minor`: mostly little, often whole meals."""
+    amounts, often = _choices(price_minor)
+    return random.choices(amounts, cum_weights=often)[0]
+
+
+@cache
+def _choices(price_minor: int) -> tuple[list[int], list[int]]:
     choices = {yuan * 100: often for yuan, often in AMOUNTS.items()}
     for meals, often in MEALS.items():
         choices[meals * price_minor] = choices.get(meals * price_minor, 0) + often
-    return random.choices(list(choices), list(choices.values()))[0]
+    return list(choices), list(accumulate(choices.values()))
 
 
 def draw_method(random: Random, amount_minor: int, on_day: date) -> str:

@@ -50,7 +50,7 @@ def build_world(
 ) -> list[Login]:
     """The sample world's logins: it is built when the database is empty, and used again when it stands already.
 
-    `database` is migrated and bound to this thread. Passwords are kept in instance/demo/logins.json, so that each start
+    `database` is migrated and bound to this thread. Passwords are kept in the instance folder, so that each start
     prints the same ones; where that file is gone, new ones are set.
     Raises NotForRealMoney, DatabaseInUse, WorldHalfBuilt.
     """
@@ -137,7 +137,8 @@ def _settle_organisations(session: Session, past: Past) -> dict[str, BookOfHost]
 
 def _live_campaigns(session: Session, settings: Settings, past: Past) -> None:
     cast = _cast(session, settings)
-    for text in campaigns():
+    # Lists show the newest first, and the first of the content is the one to begin with.
+    for text in reversed(campaigns()):
         lives.live(session, text, cast, past)
 
 

@@ -144,7 +144,7 @@ def test_the_printed_passwords_are_right_and_random(sample: BuiltWorld):
 
 
 def test_the_passwords_are_kept_for_the_owner_of_the_installation_only(sample: BuiltWorld):
-    file = sample.settings.instance / "demo" / "logins.json"
+    file = sample.settings.instance / "logins.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
@@ -162,7 +162,7 @@ def test_a_start_without_the_password_file_sets_new_passwords(sample: BuiltWorld
     with sample.database.reading() as session:
         user = session.scalars(select(User).filter_by(email=logins[0].email)).one()
     assert passwords.current().matches(user.password_hash, logins[0].password)
-    (sample.settings.instance / "demo" / "logins.json").unlink()
+    (sample.settings.instance / "logins.json").unlink()
     build_world(sample.database, sample.settings, lambda _: None)
 
 
