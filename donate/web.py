@@ -18,7 +18,7 @@ from typing import Any
 from flask import Blueprint, Flask, g, redirect
 from werkzeug.wrappers import Response
 
-from donate import web_guards, webhooks
+from donate import db, web_guards, webhooks
 from donate.auditing import auditor as auditing_auditor
 from donate.auditing import public as auditing_public
 from donate.campaigns import complaints_public, files_public, updates_organiser
@@ -42,7 +42,7 @@ Guard = Callable[[], Response | None]
 def hang_doors(app: Flask, settings: Settings) -> None:
     signin.install(app, settings)
     web_guards.install(app)
-    hang(app, "site", bare=[("/", root, ["GET"])])
+    hang(app, "site", bare=[("/", root, ["GET"]), ("/healthz", health, ["GET"])])
     hang(
         app,
         "public",
@@ -93,3 +93,9 @@ def root() -> Response:
     answer = redirect(f"/{g.locale}/", 302)
     answer.vary.add("Accept-Language")
     return answer
+
+
+def health() -> tuple[dict[str, str], int, dict[str, str]]:
+    """For a load balancer: 200 while the database answers; what fails on the way is answered with 503 as everywhere."""
+    db.current().is_reachable()
+    return {"status": "ok"}, 200, {"Cache-Control": "no-store"}

@@ -154,3 +154,11 @@ def test_an_error_page_is_still_sent_when_its_template_breaks(
     page = answering.test_client().get("/en/fail?kind=value")
     assert page.status_code == 500
     assert "Something broke on our side" in page.text
+
+
+def test_health_says_whether_the_database_answers(client: FlaskClient, settings: Settings) -> None:
+    healthy = client.get("/healthz")
+    assert (healthy.status_code, healthy.get_json()) == (200, {"status": "ok"})
+    lost = create_app(settings, Database("postgresql://nobody@127.0.0.1:1/nothing")).test_client().get("/healthz")
+    assert lost.status_code == 503
+    assert "Retry-After" in lost.headers
