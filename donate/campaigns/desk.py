@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
 from donate.campaigns import clocks, service
+from donate.campaigns.complaints import TIME_ZONE
 from donate.campaigns.counties import County, county_of
 from donate.campaigns.lifecycle import ActorKind, Move, State, possible_moves
 from donate.campaigns.loading import Access, reachable_by, today_of
 from donate.campaigns.models import Campaign, CampaignMove, CampaignSchool, CampaignUpdate
+from donate.campaigns.plan import MissingLine, missing_lines
 from donate.campaigns.prices import Price, price_history, price_on
 from donate.campaigns.service import SchoolName
 from donate.errors import N_, DonateError
@@ -24,6 +27,7 @@ from donate.people.queries import SignedIn
 from donate.places.models import Place
 
 LICENCE_WARNING = timedelta(days=60)
+UPDATE_WARNING = timedelta(days=30)
 
 
 class StepNotChosen(DonateError):
@@ -109,7 +113,8 @@ class CampaignFile:
     schools: tuple[SchoolName, ...]
     price: Price | None
     prices: tuple[Price, ...]
-    missing: dict[str, DonateError]
+    missing: tuple[str, ...]
+    missing_lines: tuple[MissingLine, ...]
     steps: tuple[Step, ...]
     moves: tuple[Move, ...]
     updates: tuple[CampaignUpdate, ...]
@@ -147,7 +152,8 @@ def tasks_of(lines: Sequence[DeskLine], today: date) -> list[Task]:
             found.append(Task(kind=TaskKind.COMPLETE, line=line))
         elif line.state in {State.RAISING, State.EXECUTING} and line.last_report_on is not None:
             due_on = clocks.progress_due_on(line.last_report_on)
-            found.append(Task(kind=TaskKind.UPDATE, line=line, due_on=due_on, days_left=(due_on - today).days))
+            if due_on <= today + UPDATE_WARNING:
+                found.append(Task(kind=TaskKind.UPDATE, line=line, due_on=due_on, days_left=(due_on - today).days))
     order = list(TaskKind)
     return sorted(found, key=lambda task: (task.days_left is None, task.days_left or 0, order.index(task.kind)))
 
@@ -176,6 +182,7 @@ def campaign_file(session: Session, campaign: Campaign, kind: ActorKind) -> Camp
     today = today_of(session, campaign)
     state = State(campaign.state)
     county = county_of(session, campaign.county_code) if campaign.county_code else None
+    missing = service.missing_of(session, campaign)
     return CampaignFile(
         campaign=campaign,
         state=state,
@@ -185,7 +192,8 @@ def campaign_file(session: Session, campaign: Campaign, kind: ActorKind) -> Camp
         schools=tuple(schools_of(session, campaign.id)),
         price=price_on(session, campaign.id, today),
         prices=tuple(price_history(session, campaign.id)),
-        missing=service.missing_of(session, campaign),
+        missing=tuple(missing),
+        missing_lines=missing_lines(missing),
         steps=tuple(_steps(session, campaign.id)),
         moves=possible_moves(state, kind),
         updates=tuple(updates_of(session, campaign.id)),
@@ -247,7 +255,7 @@ def _lines(session: Session, condition: ColumnElement[bool]) -> list[DeskLine]:
 
 
 def _day(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None
+    return moment.astimezone(ZoneInfo(TIME_ZONE)).date() if moment else None
 
 
 def _steps(session: Session, campaign_id: int) -> list[Step]:

@@ -1,6 +1,6 @@
 """The fields of a campaign's plan: their names, their size, and which of them the law asks for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from donate.campaigns.models import Campaign
@@ -120,6 +120,30 @@ def language_of(column: str) -> str | None:
 def told_missing(columns: list[str]) -> dict[str, DonateError]:
     """An error for each missing column, under the name that the form gives it."""
     return {FORM_NAMES.get(column, column): _told(column) for column in columns}
+
+
+@dataclass(frozen=True, slots=True)
+class MissingLine:
+    """A field of the plan that is missing, with the languages in which it is; `name` is where the form has it."""
+
+    name: str
+    label: str
+    languages: tuple[str, ...]
+
+
+def missing_lines(columns: Iterable[str]) -> tuple[MissingLine, ...]:
+    """The same fields in fewer lines: both languages of a pair together."""
+    found: dict[str, list[str]] = {}
+    for column in columns:
+        found.setdefault(label_of(column), []).append(column)
+    return tuple(
+        MissingLine(
+            FORM_NAMES.get(those[0], those[0]),
+            label,
+            tuple(language for language in map(language_of, those) if language is not None),
+        )
+        for label, those in found.items()
+    )
 
 
 def _told(column: str) -> DonateError:

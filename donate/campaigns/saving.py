@@ -44,7 +44,10 @@ def save_plan(session: Session, campaign: Campaign, actor: Actor, form: PlanForm
                 source_en=form.source_en,
             )
     if errors:
-        raise PlanNotSaved(errors)
+        order = ["", *form.typed]
+        raise PlanNotSaved(
+            dict(sorted(errors.items(), key=lambda item: order.index(item[0]) if item[0] in order else -1))
+        )
 
 
 @contextmanager

@@ -214,18 +214,18 @@ def set_schools(session: Session, campaign: Campaign, actor: Actor, names: list[
     note_version(session, campaign, actor, {"schools": [sorted(before), sorted(codes)]})
 
 
-def missing_of(session: Session, campaign: Campaign) -> dict[str, DonateError]:
-    """What the plan still lacks, under the names of the form's fields."""
+def missing_of(session: Session, campaign: Campaign) -> list[str]:
+    """The columns that the plan still lacks, in the order of the form."""
     has_price = session.scalar(select(exists().where(UnitPrice.campaign_id == campaign.id))) is True
     has_schools = session.scalar(select(exists().where(CampaignSchool.campaign_id == campaign.id))) is True
-    return plan.told_missing(plan.missing_fields(campaign, has_price=has_price, has_schools=has_schools))
+    return plan.missing_fields(campaign, has_price=has_price, has_schools=has_schools)
 
 
 def submit(session: Session, campaign: Campaign, actor: Actor) -> CampaignMove:
     """Hand the plan to the host. Raises PlanIncomplete with everything that is missing, LastDayPassed, MoveNotPossible."""
     if lifecycle.rule_for(Move.SUBMIT, State(campaign.state), actor.kind) is None:
         raise lifecycle.MoveNotPossible
-    missing = missing_of(session, campaign)
+    missing = plan.told_missing(missing_of(session, campaign))
     if campaign.ends_on is not None and campaign.ends_on < today_of(session, campaign):
         missing["ends_on"] = LastDayPassed()
     if missing:
