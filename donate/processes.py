@@ -12,8 +12,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 LIFELINE = "DONATE_LIFELINE"
 GRACE_SECONDS = 10
@@ -47,6 +48,7 @@ class Parent:
     parts: Sequence[Part]
     environ: Mapping[str, str]
     say: Callable[[str], None] = print
+    log: Path | None = None  # where the parts' own lines go; to our own output without it
     _running: list[_Running] = field(default_factory=list, init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _stop_asked: int = field(default=0, init=False)
@@ -77,9 +79,16 @@ class Parent:
 
     def _start(self, part: Part, lifeline: int) -> "subprocess.Popen[bytes]":
         environ = {**self.environ, LIFELINE: str(lifeline)}
-        return subprocess.Popen(
-            part.command, env=environ, stdin=subprocess.DEVNULL, pass_fds=(lifeline,), process_group=0
-        )
+        with self.log.open("ab") if self.log else nullcontext() as output:
+            return subprocess.Popen(
+                part.command,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=(lifeline,),
+                process_group=0,
+            )
 
     def _watch(self, lifeline: int) -> bool:
         while not self._stop.wait(0.1):
@@ -99,7 +108,7 @@ class Parent:
         was_quick = time.monotonic() - running.started_at < TOO_SOON_SECONDS
         running.quick_deaths = running.quick_deaths + 1 if was_quick else 0
         if running.quick_deaths >= MOST_QUICK_DEATHS:
-            self.say(f"The {running.part.name} does not stay up; see its last lines above.")
+            self.say(f"The {running.part.name} does not stay up; see {self.log or 'its last lines above'}.")
             return False
         self.say(f"The {running.part.name} ended ({_how(running.process.returncode)}); it is started again.")
         running.restart_at = time.monotonic() + RESTART_SECONDS

@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 import psycopg
 from rich.console import Console
-from rich.table import Table
 from sqlalchemy import make_url
 
 from donate.cli import opening
@@ -62,12 +61,14 @@ def demo(settings: Settings, host: str, port: int, fresh: bool) -> None:
         own_settings = read_settings(environ)
         logins = _world(own_settings, fresh, status.update)
         status.update("Starting the parts")
-        parent = Parent([part_named(name, host, port) for name in (*PARTS, "trickle")], environ, say=say)
+        parts = [part_named(name, host, port) for name in (*PARTS, "trickle")]
+        _log(own_settings).unlink(missing_ok=True)
+        parent = Parent(parts, environ, say=say, log=_log(own_settings))
 
         def announce() -> None:
             if _is_ready(parent, host, port):
                 status.stop()
-                _print_world(console, own_settings, logins, time.monotonic() - began_at)
+                _print_world(own_settings, logins, time.monotonic() - began_at)
 
         stayed_up = parent.run(lambda: threading.Thread(target=announce, name="announce", daemon=True).start())
     if not stayed_up:
@@ -144,15 +145,18 @@ def _is_ready(parent: Parent, host: str, port: int) -> bool:
     return False
 
 
-def _print_world(console: Console, settings: Settings, logins: list[Login], seconds: float) -> None:
+def _print_world(settings: Settings, logins: list[Login], seconds: float) -> None:
     address = settings.base_url
-    console.print(f"\n[bold]Ready[/] after {seconds:.0f} seconds: [bold]{address}/[/]")
-    console.print("A sample world: the people and schools are invented, and no money moves.\n")
-    table = Table("Sign in as", "E-mail address", "Password", "Begin at", box=None, padding=(0, 2, 0, 0))
+    say(f"\nReady after {seconds:.0f} seconds: {click.style(address + '/', bold=True)}")
+    say("A sample world: the people and schools are invented, and no money moves.\n")
+    widest = max(len(login.email) for login in logins)
     for login in logins:
-        table.add_row(login.role, login.email, login.password, f"{address}{login.path}")
-    console.print(table)
-    console.print("\nCtrl-C ends everything; `donate demo --fresh` begins anew.")
+        say(f"  {login.role:10} {login.email:{widest}}  {login.password}  {address}{login.path}")
+    say(f"\nCtrl-C ends everything; `donate demo --fresh` begins anew. What happens is written to {_log(settings)}")
+
+
+def _log(settings: Settings) -> Path:
+    return settings.instance / "demo.log"
 
 
 def _reachable(host: str) -> str:

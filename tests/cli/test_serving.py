@@ -79,3 +79,23 @@ def test_each_part_runs_alone(part: str, instance: Path) -> None:
     assert process.returncode == 0 or part != "web", said
     assert "Traceback" not in said
     eventually(lambda: not processes_mentioning(str(instance)))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_demo_shows_a_living_world_and_leaves_no_process(instance: Path, number: signal.Signals) -> None:
+    port = free_port()
+    process = start_donate("demo", "--port", str(port), DONATE_INSTANCE=str(instance))
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if "Ctrl-C" in line:
+                break
+        assert answers(port)
+        living = processes_of(process, port, instance)
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert len(living) > 8
+    eventually(lambda: not processes_mentioning(str(instance)) and not processes_mentioning(f"--port {port}"))
