@@ -3,7 +3,7 @@
 from flask import current_app, request
 
 from donate.errors import NotFound
-from donate.giving.messages import handlers, merchant_of
+from donate.giving.messages import at_once, handlers, merchant_of
 from donate.payments import inbox
 from donate.payments.merchants import gateway_for
 from donate.settings import Settings
@@ -23,6 +23,7 @@ def receive(provider: str, merchant: str) -> tuple[dict[str, str], int]:
         request.get_data(cache=False),
         request.headers.get(SIGNATURE_HEADER, ""),
         handlers(settings),
+        at_once(settings),
     )
     return {"outcome": outcome.value}, 200
 

@@ -48,7 +48,8 @@ def move_towards(session: Session, merchant: str, seen: ProviderCheckout) -> Non
 
 def _book_donations(session: Session, merchant: str, seen: ProviderCheckout) -> bool:
     """The usual case in two statements: our row rises to paid, and every donation gets its entry."""
-    moved = session.execute(
+    connection = session.connection()
+    moved = connection.execute(
         _MOVE_TO_PAID,
         {
             "merchant": merchant,
@@ -65,7 +66,7 @@ def _book_donations(session: Session, merchant: str, seen: ProviderCheckout) -> 
         _donation_entry(book_id, time_zone, paid_at, public_id, campaign, amount_minor)
         for book_id, time_zone, paid_at, public_id, campaign, amount_minor in rows
     ]
-    journal.post(session, entries)
+    journal.post(connection, entries)
     return bool(entries)
 
 

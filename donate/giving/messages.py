@@ -1,10 +1,10 @@
 """What giving does about the provider's messages: the table that the webhook's door and the repeating job share."""
 
-from functools import partial
+from functools import lru_cache, partial
 
 from sqlalchemy import select
 
-from donate.db import reading
+from donate.db import current, reading
 from donate.errors import NotFound
 from donate.giving import sync
 from donate.giving.service import merchant_ref
@@ -43,7 +43,15 @@ def at_once(settings: Settings) -> inbox.AtOnce:
 
 
 def merchant_of(ref: str) -> MerchantRef:
-    """The merchant account with this reference. Raises NotFound."""
+    """The merchant account with this reference. Raises NotFound.
+
+    Asked once per process: an account is never changed or removed, and every message asks.
+    """
+    return _merchant_of(current().url, ref)
+
+
+@lru_cache(maxsize=256)
+def _merchant_of(_database_url: str, ref: str) -> MerchantRef:
     with reading() as session:
         account = session.scalars(select(MerchantAccount).where(MerchantAccount.ref == ref)).one_or_none()
     if account is None:

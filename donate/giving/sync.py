@@ -22,6 +22,7 @@ from donate.giving.models import Checkout, CheckoutState
 from donate.giving.service import merchant_ref
 from donate.ledger.models import MerchantAccount
 from donate.payments.gateway import ChargeFee, Event, MerchantRef, ProviderCheckout
+from donate.payments.inbox import MessageIsNotEnough
 from donate.payments.merchants import gateway_for
 from donate.settings import Settings
 
@@ -99,6 +100,14 @@ def take_session_event(merchant: MerchantRef, event: Event, settings: Settings) 
         return
     with transaction() as session:
         move_towards(session, merchant.ref, seen)
+
+
+def book_session_event(session: Session, merchant: MerchantRef, event: Event, settings: Settings) -> None:
+    """The same inside the transaction that stores the message. Raises MessageIsNotEnough."""
+    seen = gateway_for(merchant, settings).checkout_in(event)
+    if seen is None or seen.status == "open":
+        raise MessageIsNotEnough
+    move_towards(session, merchant.ref, seen)
 
 
 def take_charge_event(merchant: MerchantRef, event: Event, settings: Settings) -> None:
