@@ -20,8 +20,8 @@ Headers = list[tuple[str, str]]
 Key = tuple[str, str]
 
 SECONDS = 1.0
-MOST_PAGES = 512
-MOST_BYTES = 512 * 1024  # a longer page is passed on and not kept
+MOST_BYTES = 256 * 1024  # a longer page is passed on and not kept
+MOST_KEPT_BYTES = 6 * 1024 * 1024  # of all pages together, a process
 NEVER_KEPT = frozenset({"set-cookie", "www-authenticate"})
 
 
@@ -38,6 +38,10 @@ class Page:
     packed_headers: Headers
     same_headers: Headers
     same_packed_headers: Headers
+
+    @property
+    def byte_count(self) -> int:
+        return len(self.body) + len(self.packed)
 
     def send(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         is_packed = "gzip" in environ.get("HTTP_ACCEPT_ENCODING", "")
@@ -69,6 +73,7 @@ class PageCache:
         self._pages: dict[Key, Page] = {}
         self._flights: dict[Key, _Flight] = {}
         self._lock = Lock()
+        self._kept_bytes = 0
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
@@ -83,7 +88,9 @@ class PageCache:
 
     def clear(self) -> None:
         """Forget every page, as after a test's change that must show at once."""
-        self._pages.clear()
+        with self._lock:
+            self._pages.clear()
+            self._kept_bytes = 0
 
     def _draw_once(self, key: Key, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         with self._lock:
@@ -111,13 +118,19 @@ class PageCache:
             start_response(status, headers)
             return () if environ["REQUEST_METHOD"] == "HEAD" else (body,)
         page = _page(headers, body, monotonic() + self._seconds)
-        with self._lock:
-            self._pages.pop(key, None)
-            while len(self._pages) >= MOST_PAGES:
-                self._pages.pop(next(iter(self._pages)))
-            self._pages[key] = page
+        self._keep(key, page)
         flight.page = page
         return page.send(environ, start_response)
+
+    def _keep(self, key: Key, page: Page) -> None:
+        """Strange queries must not fill the memory: the pages drawn longest ago make room."""
+        with self._lock:
+            if (former := self._pages.pop(key, None)) is not None:
+                self._kept_bytes -= former.byte_count
+            self._pages[key] = page
+            self._kept_bytes += page.byte_count
+            while self._kept_bytes > MOST_KEPT_BYTES:
+                self._kept_bytes -= self._pages.pop(next(iter(self._pages))).byte_count
 
 
 def _answer(app: "WSGIApplication", environ: "WSGIEnvironment") -> tuple[str, Headers, bytes]:

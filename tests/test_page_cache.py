@@ -161,9 +161,10 @@ def test_a_drawing_that_fails_lets_the_next_reader_try(site: Site, cached: Clien
     assert cached.get("/zh/").data == b"page 2 for anybody"
 
 
-def test_no_more_pages_are_kept_than_allowed(monkeypatch: pytest.MonkeyPatch, site: Site) -> None:
-    monkeypatch.setattr(page_cache, "MOST_PAGES", 3)
+def test_no_more_bytes_are_kept_than_allowed(monkeypatch: pytest.MonkeyPatch, site: Site) -> None:
     cached = Client(PageCache(site, is_page=lambda path: True))
+    size = len(cached.get("/zh/?q=0").data) + len(cached.get("/zh/?q=0", headers=GZIP).data)
+    monkeypatch.setattr(page_cache, "MOST_KEPT_BYTES", 3 * size)
     for number in range(5):
         cached.get(f"/zh/?q={number}")
     assert cached.get("/zh/?q=4").data == b"page 5 for anybody"
