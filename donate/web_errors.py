@@ -66,6 +66,8 @@ def install(app: Flask, settings: Settings) -> None:
             return Response(SENTENCES[500], 500, mimetype="text/plain", headers={"Cache-Control": "no-store"})
 
     app.register_error_handler(500, broken)
+    # Flask itself would log the address, which may be a secret link, and the error's own words, which may quote a row.
+    vars(app)["log_exception"] = lambda _exc_info: None
 
 
 def _told(error: DonateError) -> ResponseReturnValue:

@@ -6,15 +6,18 @@ held open while a password is hashed.
 
 from datetime import timedelta
 
+from sqlalchemy.orm import Session
+
 from donate.db import reading, transaction
 from donate.errors import N_, DonateError
 from donate.people import limits, passwords, queries, service
 from donate.people.queries import SignedIn
 
 WINDOW = timedelta(minutes=15)
-MOST_BY_EMAIL = 10
-MOST_BY_NETWORK = 100
-EMAIL_SCOPE, NETWORK_SCOPE = "sign_in_email", "sign_in_network"
+# Few for one user from one network, more for one user from everywhere (so that a stranger cannot simply lock somebody
+# out), most for one network over all users: a school shares one.
+MOST_BY_BOTH, MOST_BY_EMAIL, MOST_BY_NETWORK = 10, 50, 100
+BOTH_SCOPE, EMAIL_SCOPE, NETWORK_SCOPE = "sign_in", "sign_in_email", "sign_in_network"
 
 
 class WrongEmailOrPassword(DonateError):
@@ -40,7 +43,7 @@ def enter(*, email: str, password: str, network: str) -> SignedIn:
         raise WrongEmailOrPassword
     user_id, password_hash = found
     with transaction() as session:
-        limits.forget(session, scope=EMAIL_SCOPE, key=email)
+        _forget_attempts(session, email, network)
         if passwords.current().is_outdated(password_hash):
             service.renew_hash(session, user_id=user_id, password=password)
         user = queries.by_email(session, email)
@@ -57,7 +60,7 @@ def change_password(user: SignedIn, *, present: str, new: str, network: str) -> 
     if not passwords.current().matches(found[1] if found else None, present):
         raise WrongPassword
     with transaction() as session:
-        limits.forget(session, scope=EMAIL_SCOPE, key=user.email)
+        _forget_attempts(session, user.email, network)
         service.set_password(session, user_id=user.id, password=new)
         renewed = queries.by_email(session, user.email)
     if renewed is None:
@@ -66,8 +69,24 @@ def change_password(user: SignedIn, *, present: str, new: str, network: str) -> 
 
 
 def _count_attempt(email: str, network: str) -> None:
+    counted = (
+        (NETWORK_SCOPE, network, MOST_BY_NETWORK),
+        (EMAIL_SCOPE, email, MOST_BY_EMAIL),
+        (BOTH_SCOPE, _both(email, network), MOST_BY_BOTH),
+    )
     with transaction() as session:
-        by_network = limits.allow(session, scope=NETWORK_SCOPE, key=network, most=MOST_BY_NETWORK, within=WINDOW)
-        by_email = limits.allow(session, scope=EMAIL_SCOPE, key=email, most=MOST_BY_EMAIL, within=WINDOW)
-    if not (by_network and by_email):
+        # Each is counted, also when another one has said no already.
+        allowed = [
+            limits.allow(session, scope=scope, key=key, most=most, within=WINDOW) for scope, key, most in counted
+        ]
+    if not all(allowed):
         raise limits.TooManyAttempts(minutes=int(WINDOW.total_seconds()) // 60)
+
+
+def _forget_attempts(session: Session, email: str, network: str) -> None:
+    limits.forget(session, scope=EMAIL_SCOPE, key=email)
+    limits.forget(session, scope=BOTH_SCOPE, key=_both(email, network))
+
+
+def _both(email: str, network: str) -> str:
+    return f"{network}\n{email}"

@@ -19,7 +19,7 @@ MONEY_ROOMS = frozenset(
     {"money", "ledger", "payments", "publiclog", "tlog", "campaigns", "giving", "disbursing", "settling", "auditing"}
 )
 # Numbers that are seconds on a clock, not money.
-SECONDS = re.compile(r"seconds|timeout|wait|sleep|elapsed|interval|delay", re.IGNORECASE)
+SECONDS = re.compile(r"seconds|pause|timeout|wait|sleep|elapsed|interval|delay", re.IGNORECASE)
 
 
 def writer_violations(root: Path) -> list[str]:
@@ -89,7 +89,7 @@ def commit_violations(root: Path) -> list[str]:
 
 
 def float_violations(root: Path) -> list[str]:
-    """`float`, Float columns and fractions in the rooms that handle money. Seconds are no money."""
+    """`float`, Float columns, fractions and true division in the rooms that handle money. Seconds are no money."""
     found = []
     for module in modules(root):
         if module.top not in MONEY_ROOMS:
@@ -98,9 +98,17 @@ def float_violations(root: Path) -> list[str]:
         for line, node in _nodes(module):
             is_name = _last_name(node) in ("float", "Float", "Double", "REAL", "DOUBLE_PRECISION")
             is_fraction = isinstance(node, ast.Constant) and isinstance(node.value, float)
-            if (is_name or is_fraction) and not SECONDS.search(lines[line - 1]):
+            is_division = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and not _is_path(node)
+            if (is_name or is_fraction or is_division) and not SECONDS.search(lines[line - 1]):
                 found.append(f"{module.path}:{line}: {lines[line - 1].strip()}")
     return found
+
+
+def _is_path(node: ast.BinOp) -> bool:
+    """`folder / "name"`, which divides nothing."""
+    return isinstance(node.right, ast.Constant | ast.JoinedStr) and not isinstance(
+        getattr(node.right, "value", ""), int | float
+    )
 
 
 def test_each_table_of_facts_has_one_writer() -> None:
@@ -152,8 +160,10 @@ def test_a_planted_commit_is_found(tmp_path: Path, text: str) -> None:
     assert len(commit_violations(plant(tmp_path, {"donate/giving/service.py": text}))) == 1
 
 
-@pytest.mark.parametrize("text", ["float(typed)", "amount: float = 0", "fee = amount * 0.006", "Column(Float)"])
+@pytest.mark.parametrize(
+    "text", ["float(typed)", "amount: float = 0", "fee = amount * 0.006", "Column(Float)", "half = a / 2"]
+)
 def test_a_planted_float_is_found(tmp_path: Path, text: str) -> None:
-    elsewhere = {"donate/demo/brush.py": text, "donate/payments/stripe.py": "timeout = 2.5"}
+    elsewhere = {"donate/demo/brush.py": text, "donate/payments/stripe.py": "timeout = 2.5\nfolder / 'x'"}
     assert float_violations(plant(tmp_path, elsewhere)) == []
     assert len(float_violations(plant(tmp_path, {"donate/giving/fees.py": text}))) >= 1

@@ -71,11 +71,19 @@ def test_a_deactivated_user_stays_outside(client: FlaskClient, li_na: User) -> N
 
 
 def test_too_many_wrong_passwords_close_the_door_to_the_right_one(client: FlaskClient) -> None:
-    for _ in range(entrance.MOST_BY_EMAIL):
+    for _ in range(entrance.MOST_BY_BOTH):
         assert sign_in(client, password="wrong").status_code == 422
     closed = sign_in(client)
     assert closed.status_code == 429
     assert "15 minutes" in closed.text
+    assert sign_in(client, environ_base={"REMOTE_ADDR": "198.51.100.7"}).status_code == 303
+
+
+def test_one_email_is_counted_over_all_networks(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entrance, "MOST_BY_EMAIL", 3)
+    for number in range(3):
+        sign_in(client, password="wrong", environ_base={"REMOTE_ADDR": f"198.51.{number}.7"})
+    assert sign_in(client, environ_base={"REMOTE_ADDR": "203.0.113.7"}).status_code == 429
 
 
 def test_a_network_is_counted_over_all_emails(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,13 +95,13 @@ def test_a_network_is_counted_over_all_emails(client: FlaskClient, monkeypatch: 
 
 
 def test_the_right_password_forgets_the_wrong_ones(client: FlaskClient) -> None:
-    for _ in range(entrance.MOST_BY_EMAIL - 1):
+    for _ in range(entrance.MOST_BY_BOTH - 1):
         sign_in(client, password="wrong")
     sign_in(client)
     assert sign_in(client, password="wrong").status_code == 422
     with transaction() as session:
-        counts = session.scalars(select(LimitCount.count).where(LimitCount.scope == entrance.EMAIL_SCOPE)).all()
-    assert counts == [1]
+        counts = session.scalars(select(LimitCount.count).where(LimitCount.scope != entrance.NETWORK_SCOPE)).all()
+    assert counts == [1, 1]
 
 
 def test_a_hash_of_weaker_parameters_is_renewed(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:

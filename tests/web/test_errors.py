@@ -76,16 +76,17 @@ def test_a_fault_shows_no_trace_and_no_words_of_its_own(answering: Flask, kind: 
 
 
 def test_a_fault_is_logged_where_it_happened_without_what_was_typed(
-    answering: Flask, lines: list[EventDict], monkeypatch: pytest.MonkeyPatch
+    answering: Flask, lines: list[EventDict], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     shown = web_errors.fault_of
     monkeypatch.setattr(web_errors, "fault_of", lambda error, *, with_words: shown(error, with_words=False))
-    answering.test_client().get("/en/fail?kind=row")
+    answering.test_client().get("/en/fail?kind=row&also=secret-link")
     (broken,) = [line for line in lines if line["event"] == "broken"]
     assert broken["kind"] == "DataError"
     assert broken["sqlstate"] == "22P02"
     assert any("fail" in frame for frame in broken["frames"])
-    assert "canary" not in repr(lines)
+    assert "canary" not in repr(lines) + caplog.text
+    assert "/fail" not in caplog.text
 
 
 def test_a_request_is_logged_by_its_rule(client: FlaskClient, lines: list[EventDict]) -> None:
