@@ -107,6 +107,18 @@ class CampaignText:
         return [price.fen for price in self.prices if price.day <= day or price is self.prices[0]][-1]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConcernText:
+    """What somebody reported about a campaign, and the answer where there is one."""
+
+    day: int
+    campaign: str
+    locale: str
+    message: str
+    answered_day: int | None
+    answer: str
+
+
 @dataclass(frozen=True, slots=True)
 class Donors:
     """Nicknames and words of invented donors by language; nobody's full name."""
@@ -144,6 +156,21 @@ def donors() -> Donors:
     return Donors(
         names={"zh": tuple(given["names_zh"]), "en": tuple(given["names_en"])},
         words={"zh": tuple(given["words_zh"]), "en": tuple(given["words_en"])},
+    )
+
+
+@cache
+def concerns() -> tuple[ConcernText, ...]:
+    return tuple(
+        ConcernText(
+            day=given["day"],
+            campaign=given["campaign"],
+            locale=given["locale"],
+            message=given["message"],
+            answered_day=given.get("answered"),
+            answer=given.get("answer", ""),
+        )
+        for given in _read(DATA / "concerns.toml")["concern"]
     )
 
 

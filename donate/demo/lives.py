@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
 from functools import partial
 from typing import Protocol
 from uuid import uuid4
@@ -16,7 +15,7 @@ from donate.campaigns.models import Campaign
 from donate.campaigns.service import SchoolName
 from donate.demo import pictures
 from donate.demo.content import CampaignText, UpdateText, host_of, on
-from donate.demo.past import ZONE, Past
+from donate.demo.past import Past, morning
 from donate.files.photo import read_photo
 from donate.files.store import Store
 from donate.organisations.models import Organisation
@@ -45,16 +44,12 @@ class Cast:
 def live(session: Session, text: CampaignText, cast: Cast, past: Past) -> Campaign:
     """Take one campaign through its whole past, day by day."""
     writer = cast.writers[text.partner]
-    with clock.frozen_at(_morning(past, _written_on(text))):
+    with clock.frozen_at(morning(past.today, _written_on(text))):
         campaign = _write(session, text, cast, writer, past)
     for day, step in sorted(_steps(text, cast, past), key=lambda dated: dated[0]):
-        with clock.frozen_at(_morning(past, day)):
+        with clock.frozen_at(morning(past.today, day)):
             step(session, campaign)
     return campaign
-
-
-def _morning(past: Past, day: int) -> datetime:
-    return datetime.combine(on(past.today, day), time(9, 30), tzinfo=ZONE).astimezone(UTC)
 
 
 def _written_on(text: CampaignText) -> int:

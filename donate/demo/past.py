@@ -130,6 +130,11 @@ def plan_past(campaigns: Sequence[CampaignText], now: datetime, checkouts: int =
     return past
 
 
+def morning(today: date, day: int) -> datetime:
+    """When people at their desks do what is done on a day."""
+    return datetime.combine(on(today, day), time(9, 30), tzinfo=ZONE).astimezone(UTC)
+
+
 def last_donation_day(campaign: CampaignText) -> int:
     """The last day on which somebody could give: raising over, licence run out, or today."""
     return min(campaign.last_day, host_of(campaign).licence.last_day, 0)

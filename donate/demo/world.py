@@ -1,7 +1,6 @@
 """Builds the sample world in an empty database: once, in seconds, through the doors that real people use."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, time
+from collections.abc import Callable, Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,10 +10,11 @@ from donate.db import Database
 from donate.demo import lives
 from donate.demo.booking import book_past, open_payables
 from donate.demo.checkouts import BookOfHost, write_checkouts
+from donate.demo.concerns import voice_concerns
 from donate.demo.content import campaigns, hosts, on, partners
 from donate.demo.lives import Cast
-from donate.demo.logins import Login, keep_logins, kept_logins, make_logins, renew_logins
-from donate.demo.past import CHECKOUTS, ZONE, Past, plan_past
+from donate.demo.logins import Login, email_of, keep_logins, kept_logins, make_logins, renew_logins
+from donate.demo.past import CHECKOUTS, ZONE, Past, morning, plan_past
 from donate.errors import N_, DonateError
 from donate.files.store import Store
 from donate.ledger import books, checks
@@ -64,12 +64,14 @@ def build_world(
     with database.transaction() as session:
         logins = make_logins(session)
         homes = _settle_organisations(session, past)
-        _live_campaigns(session, settings, past)
+        users = {email: user_id for user_id, email in session.execute(select(User.id, User.email))}
+        _live_campaigns(session, settings, past, users)
+        voice_concerns(session, past, users[email_of("admin")])
     progress(f"Giving {len(past.checkouts):,} times")
     book_ids = {host: home.book_id for host, home in homes.items()}
     with database.transaction() as session:
         public_ids = write_checkouts(session, past, homes)
-        with clock.frozen_at(_began(past)):
+        with clock.frozen_at(morning(past.today, BEGAN)):
             open_payables(session, past, book_ids)
     progress("Booking day after day, and numbering each line of the public log")
     book_past(database, past, book_ids, public_ids)
@@ -101,15 +103,11 @@ def _logins_again(database: Database, settings: Settings) -> list[Login]:
     return logins
 
 
-def _began(past: Past) -> datetime:
-    return datetime.combine(on(past.today, BEGAN), time(9), tzinfo=ZONE).astimezone(UTC)
-
-
 def _settle_organisations(session: Session, past: Past) -> dict[str, BookOfHost]:
     """Hosts with licence, book and merchant account; partners with their agreement."""
 
     homes = {}
-    with clock.frozen_at(_began(past)):
+    with clock.frozen_at(morning(past.today, BEGAN)):
         for host in hosts():
             organisation = register_organisation(session, **host.facts)
             renew_licence(
@@ -135,25 +133,24 @@ def _settle_organisations(session: Session, past: Past) -> dict[str, BookOfHost]
     return homes
 
 
-def _live_campaigns(session: Session, settings: Settings, past: Past) -> None:
-    cast = _cast(session, settings)
+def _live_campaigns(session: Session, settings: Settings, past: Past, users: Mapping[str, int]) -> None:
+    cast = _cast(session, settings, users)
     # Lists show the newest first, and the first of the content is the one to begin with.
     for text in reversed(campaigns()):
         lives.live(session, text, cast, past)
 
 
-def _cast(session: Session, settings: Settings) -> Cast:
+def _cast(session: Session, settings: Settings, users: Mapping[str, int]) -> Cast:
     """The people who may sign in play their own parts; the other parts are played by users without a password."""
     organisations = {row.ref: row for row in session.scalars(select(Organisation))}
-    users = {row.email: row.id for row in session.scalars(select(User))}
     extra = {
         ref: create_user(session, email=f"{ref}@donate.example", name=row.name_zh, password=None).id
         for ref, row in organisations.items()
     }
     writers = {partner.ref: lives.writer(extra[partner.ref]) for partner in partners()}
     reviewers = {host.ref: lives.reviewer(extra[host.ref]) for host in hosts()}
-    writers["xinhuang-service"] = lives.writer(users["organiser@donate.example"])
-    reviewers["xiangxinan"] = lives.reviewer(users["reviewer@donate.example"])
+    writers["xinhuang-service"] = lives.writer(users[email_of("organiser")])
+    reviewers["xiangxinan"] = lives.reviewer(users[email_of("reviewer")])
     return Cast(
         organisations=organisations, writers=writers, reviewers=reviewers, store=Store(settings.instance / "files")
     )

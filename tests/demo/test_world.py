@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import func, select, text
 
 from donate import clock
-from donate.campaigns.models import Campaign, CampaignUpdate, UnitPrice, UpdatePhoto
+from donate.campaigns.complaints import open_complaints
+from donate.campaigns.models import Campaign, CampaignUpdate, Complaint, UnitPrice, UpdatePhoto
 from donate.campaigns.queries import LicenceExpired, campaign_for_giving
 from donate.db import Database
 from donate.demo.content import campaigns
@@ -117,6 +118,14 @@ def test_updates_are_published_on_days_of_the_past_with_their_figures(sample: Bu
     assert len(updates) == photo_count == 28
     assert all(update.published_at < clock.now() for update in updates)
     assert not [update.title_en for update in updates if "{" in update.body_zh + update.body_en]
+
+
+def test_staff_find_one_complaint_that_waits_and_is_not_late(sample: BuiltWorld):
+    with sample.database.reading() as session:
+        waiting = open_complaints(session)
+        answered = session.scalar(select(func.count()).where(Complaint.answered_at.is_not(None)))
+    assert [(line.campaign_ref, line.is_late) for line in waiting] == [("yunxi", False)]
+    assert answered == 2
 
 
 def test_every_picture_lies_in_the_store(sample: BuiltWorld):
