@@ -128,14 +128,10 @@ def log_order(
     what it reverses.
     """
     groups: list[list[WaitingEntry]] = [[] for _ in SHUFFLED]
-    rest = []
+    rest: list[WaitingEntry] = []
+    group_of = {reason.value: group for reasons, group in zip(SHUFFLED, groups, strict=True) for reason in reasons}
     for entry in batch:
-        for reasons, group in zip(SHUFFLED, groups, strict=True):
-            if entry.reason in reasons:
-                group.append(entry)
-                break
-        else:
-            rest.append(entry)
+        group_of.get(entry.reason, rest).append(entry)
     for group in groups:
         shuffle(group)
     rest.sort(key=lambda entry: entry.id)
@@ -154,6 +150,7 @@ class _Numbering:
         self._indexes = numbered  # of what the batch's reversals reverse, and of the batch itself as it goes
         self._accounts = queue.read_accounts(session, batch)
         self._opened = log.opened(session, self._keys(batch))
+        self._known: set[int] = set()  # accounts looked at in this pass
 
     def _keys(self, batch: Sequence[WaitingEntry]) -> list[str]:
         keys = set()
@@ -168,8 +165,10 @@ class _Numbering:
         """Give `entry` the next number."""
         legs = [(self._accounts[debit], self._accounts[credit], amount) for debit, credit, amount in entry.legs]
         for debit, credit, _ in legs:
-            self._open_account(entry.book_id, debit)
-            self._open_account(entry.book_id, credit)
+            for account in (debit, credit):
+                if account.id not in self._known:
+                    self._open_account(entry.book_id, account)
+                    self._known.add(account.id)
         if entry.campaign is not None:
             self._open_campaign(entry.book_id, legs[0][0], entry.campaign)
         leaf = EntryLeaf(

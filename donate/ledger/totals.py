@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -51,8 +51,7 @@ CAMPAIGN_COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class NumberedLeg:
+class NumberedLeg(NamedTuple):
     """A transfer of a numbered entry; `fund` names the campaign whose fund a side is."""
 
     debit_id: int
@@ -62,8 +61,7 @@ class NumberedLeg:
     credit_fund: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Numbered:
+class Numbered(NamedTuple):
     """An entry that has its place in the log. `counted_as` is its reason or, for a reversal, its original's."""
 
     log_index: int

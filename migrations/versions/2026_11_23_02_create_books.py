@@ -160,8 +160,8 @@ def _create_derived() -> None:
     )
     op.create_table(
         "receipt_number",
-        sa.Column("entry_id", sa.BigInteger, sa.ForeignKey("entry.id"), primary_key=True),
-        sa.Column("book_id", sa.BigInteger, sa.ForeignKey("book.id"), nullable=False),
+        sa.Column("entry_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("book_id", sa.BigInteger, nullable=False),
         sa.Column("year", sa.SmallInteger, nullable=False),
         sa.Column("number", sa.BigInteger, nullable=False),
         sa.UniqueConstraint("book_id", "year", "number"),
