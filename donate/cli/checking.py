@@ -5,6 +5,7 @@ from rich.console import Console
 
 from donate.cli.given import pass_settings
 from donate.cli.opening import opened
+from donate.giving.checks import ALL_CHECKS
 from donate.ledger import checks
 from donate.settings import Settings
 
@@ -24,7 +25,7 @@ def ledger(settings: Settings) -> None:
     console = Console(highlight=False, soft_wrap=True)
     with opened(settings, pool_size=1) as database:
         with Console(stderr=True).status("Checking the ledger"), database.reading() as session:
-            results = checks.run_checks(session, merge_delay_seconds=settings.merge_delay_seconds)
+            results = checks.run_checks(session, ALL_CHECKS, merge_delay_seconds=settings.merge_delay_seconds)
             as_of = checks.newest_as_of(session)
         with database.transaction() as session:
             checks.store_result(session, results, as_of)
