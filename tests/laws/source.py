@@ -7,6 +7,7 @@ break it, so that the proof that it can fail stays in the suite.
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,13 @@ def modules(root: Path, folder: str = "donate") -> Iterator[Module]:
         parts = relative.with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         text = path.read_text(encoding="utf-8")
-        yield Module(path=relative.as_posix(), name=name, text=text, tree=ast.parse(text, str(path)))
+        yield Module(path=relative.as_posix(), name=name, text=text, tree=_parsed(text))
+
+
+@cache
+def _parsed(text: str) -> ast.Module:
+    """Each text is parsed once for all laws; no law changes a tree."""
+    return ast.parse(text)
 
 
 def imports(module: Module, known: frozenset[str] = frozenset()) -> Iterator[tuple[int, str]]:
