@@ -28,7 +28,7 @@ def kitchen(seed: str) -> bytes:
     """A tiled wood stove with two woks, shelf and jars."""
     brush = Brush(HEIGHT, f"kitchen {seed}")
     brush.box(0, 500, WIDTH, 140, W3)
-    _window(brush, brush.random.choice([90.0, 800.0]))
+    _window(brush, brush.random.uniform(20, 110))
     left = brush.random.uniform(180, 330)
     brush.box(left, 330, 700, 200, W2)
     for row in range(5):

@@ -105,7 +105,6 @@ def _logins_again(database: Database, settings: Settings) -> list[Login]:
 
 def _settle_organisations(session: Session, past: Past) -> dict[str, BookOfHost]:
     """Hosts with licence, book and merchant account; partners with their agreement."""
-
     homes = {}
     with clock.frozen_at(morning(past.today, BEGAN)):
         for host in hosts():
