@@ -22,6 +22,8 @@ _INVISIBLE = re.compile("[\\s\u200c\u200d\u2800\u3164\u115f\u1160\uffa0\ufe00-\u
 
 
 class TextTooLong(DonateError):
+    """A form whose field is known gives a subclass with it, so that the error stands at the field."""
+
     sentence = N_("This has %(given)s characters; at most %(most)s fit here.")
 
 
@@ -42,15 +44,15 @@ class Term(str):
     __slots__ = ()
 
 
-def clean_line(text: str, most: int) -> str:
-    """`text` on one line, trimmed, with single spaces. Raises TextTooLong beyond `most` characters."""
-    return _bounded(" ".join(_without_hidden(text).split()), most)
+def clean_line(text: str, most: int, too_long: type[TextTooLong] = TextTooLong) -> str:
+    """`text` on one line, trimmed, with single spaces. Raises `too_long` beyond `most` characters."""
+    return _bounded(" ".join(_without_hidden(text).split()), most, too_long)
 
 
-def clean_text(text: str, most: int) -> str:
-    """`text` with its lines and paragraphs. Raises TextTooLong beyond `most` characters."""
+def clean_text(text: str, most: int, too_long: type[TextTooLong] = TextTooLong) -> str:
+    """`text` with its lines and paragraphs. Raises `too_long` beyond `most` characters."""
     lines = (line.rstrip() for line in _without_hidden(text).split("\n"))
-    return _bounded(_MANY_LINES.sub("\n\n", "\n".join(lines)).strip(), most)
+    return _bounded(_MANY_LINES.sub("\n\n", "\n".join(lines)).strip(), most, too_long)
 
 
 def _without_hidden(text: str) -> str:
@@ -63,9 +65,9 @@ def _stays(letter: str) -> bool:
     return letter in _KEPT_FORMAT or unicodedata.category(letter) not in _DROPPED
 
 
-def _bounded(text: str, most: int) -> str:
+def _bounded(text: str, most: int, too_long: type[TextTooLong]) -> str:
     if _INVISIBLE.fullmatch(text):
         return ""
     if len(text) > most:
-        raise TextTooLong(given=len(text), most=most)
+        raise too_long(given=len(text), most=most)
     return text

@@ -16,7 +16,7 @@ from donate.campaigns.models import Campaign, Complaint
 from donate.campaigns.queries import public_campaign_name
 from donate.errors import N_, DonateError, NotFound
 from donate.people import limits
-from donate.text import clean_line, clean_text
+from donate.text import TextTooLong, clean_line, clean_text
 
 MOST_MESSAGE = 5000
 MOST_ANSWER = 5000
@@ -26,6 +26,18 @@ TIME_ZONE = "Asia/Shanghai"  # whose working days the law counts
 class ComplaintEmpty(DonateError):
     sentence = N_("Write what happened; a few words are enough.")
     field = "message"
+
+
+class ComplaintTooLong(TextTooLong):
+    field = "message"
+
+
+class ContactTooLong(TextTooLong):
+    field = "contact"
+
+
+class AnswerTooLong(TextTooLong):
+    field = "answer"
 
 
 class TooManyComplaints(DonateError):
@@ -75,7 +87,7 @@ def count_one(session: Session, network: str) -> bool:
 
 def checked_message(message: str) -> str:
     """The message, cleaned. Raises ComplaintEmpty, TextTooLong."""
-    cleaned = clean_text(message, MOST_MESSAGE)
+    cleaned = clean_text(message, MOST_MESSAGE, ComplaintTooLong)
     if not cleaned:
         raise ComplaintEmpty
     return cleaned
@@ -97,7 +109,7 @@ def receive(session: Session, *, token: UUID, message: str, contact: str, campai
             secret=secrets.token_urlsafe(24),
             campaign_id=campaign_id,
             message=checked_message(message),
-            contact=clean_line(contact, 200),
+            contact=clean_line(contact, 200, ContactTooLong),
             locale=locale,
             received_at=now,
             due_on=working_days_after(clock.today(TIME_ZONE), COMPLAINT_WORKING_DAYS),
@@ -114,7 +126,7 @@ def answer(session: Session, *, complaint_id: int, user_id: int, text: str) -> N
     complaint = session.scalar(select(Complaint).filter_by(id=complaint_id).with_for_update())
     if complaint is None:
         raise NotFound
-    cleaned = clean_text(text, MOST_ANSWER)
+    cleaned = clean_text(text, MOST_ANSWER, AnswerTooLong)
     if not cleaned:
         raise AnswerEmpty
     if complaint.answered_at is not None:

@@ -83,10 +83,9 @@ def _read_schools(form: PlanForm) -> None:
 
 
 def _read_price(form: PlanForm, currency: str) -> None:
+    form.source_zh, form.source_en = form.typed.get("source_zh", ""), form.typed.get("source_en", "")
     try:
         form.price_minor = _minor(form.typed.get("price", ""), currency)
-        form.source_zh = clean_line(form.typed.get("source_zh", ""), 200)
-        form.source_en = clean_line(form.typed.get("source_en", ""), 300)
     except DonateError as error:
         form.errors["price"] = error
 

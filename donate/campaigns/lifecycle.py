@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.campaigns.models import Campaign, CampaignMove
 from donate.errors import N_, DonateError
+from donate.text import TextTooLong, clean_text
 
 
 class State(StrEnum):
@@ -158,6 +159,15 @@ class MoveNotPossible(DonateError):
 class ReasonMissing(DonateError):
     sentence = N_("Say why. The reason is kept with this step.")
     field = "reason"
+
+
+class ReasonTooLong(TextTooLong):
+    field = "reason"
+
+
+def clean_reason(typed: str) -> str:
+    """A reason as it is kept. Raises ReasonTooLong."""
+    return clean_text(typed, 2000, ReasonTooLong)
 
 
 def rule_for(move: Move, state: State, kind: ActorKind) -> Rule | None:

@@ -11,7 +11,7 @@ from donate import clock
 from donate.campaigns.lifecycle import EDITABLE, State
 from donate.campaigns.models import Campaign, UnitPrice
 from donate.errors import N_, DonateError
-from donate.text import clean_line
+from donate.text import TextTooLong, clean_line
 
 MOST_MINOR = 10_000_000  # no meal costs more; a slip of the finger does
 
@@ -19,6 +19,14 @@ MOST_MINOR = 10_000_000  # no meal costs more; a slip of the finger does
 class PriceOutOfRange(DonateError):
     sentence = N_("The price of one unit must be more than zero and at most 100,000.")
     field = "price"
+
+
+class SourceTooLong(TextTooLong):
+    field = "source_zh"
+
+
+class EnglishSourceTooLong(TextTooLong):
+    field = "source_en"
 
 
 class PriceInThePast(DonateError):
@@ -67,8 +75,8 @@ def set_price(
             campaign_id=campaign.id,
             effective_on=effective_on,
             amount_minor=amount_minor,
-            source_zh=clean_line(source_zh, 200),
-            source_en=clean_line(source_en, 300),
+            source_zh=clean_line(source_zh, 200, SourceTooLong),
+            source_en=clean_line(source_en, 300, EnglishSourceTooLong),
             recorded_at=clock.now(),
         )
         .on_conflict_do_nothing()

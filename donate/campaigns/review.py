@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from donate.campaigns import lifecycle
-from donate.campaigns.lifecycle import Actor, Move, State
+from donate.campaigns.lifecycle import Actor, Move, State, clean_reason
 from donate.campaigns.loading import today_of
 from donate.campaigns.models import Campaign, CampaignMove
 from donate.campaigns.queries import LicenceExpired
@@ -15,7 +15,7 @@ from donate.errors import N_, DonateError
 from donate.ledger import books
 from donate.organisations.models import Organisation
 from donate.organisations.queries import has_agreement, has_valid_licence
-from donate.text import InBoth, clean_line, clean_text
+from donate.text import InBoth, TextTooLong, clean_line
 
 _FILING_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_-]{3,39}", re.ASCII)
 
@@ -27,6 +27,10 @@ class FilingNumberMissing(DonateError):
 
 class FilingNumberNotUsable(DonateError):
     sentence = N_("A filing number has 4 to 40 letters and figures; “%(typed)s” does not look like one.")
+    field = "filing_number"
+
+
+class FilingNumberTooLong(TextTooLong):
     field = "filing_number"
 
 
@@ -42,12 +46,12 @@ class AcceptedByItsWriter(DonateError):
 
 def ask_changes(session: Session, campaign: Campaign, actor: Actor, reason: str) -> CampaignMove:
     """Send the plan back with what has to change. Raises MoveNotPossible, ReasonMissing."""
-    return lifecycle.move(session, campaign, Move.ASK_CHANGES, actor, clean_text(reason, 2000))
+    return lifecycle.move(session, campaign, Move.ASK_CHANGES, actor, clean_reason(reason))
 
 
 def reject(session: Session, campaign: Campaign, actor: Actor, reason: str) -> CampaignMove:
     """Refuse the campaign for good. Raises MoveNotPossible, ReasonMissing."""
-    return lifecycle.move(session, campaign, Move.REJECT, actor, clean_text(reason, 2000))
+    return lifecycle.move(session, campaign, Move.REJECT, actor, clean_reason(reason))
 
 
 def accept(session: Session, campaign: Campaign, actor: Actor, filing_number: str | None = None) -> CampaignMove:
@@ -95,18 +99,18 @@ def open_raising(session: Session, campaign: Campaign, actor: Actor) -> Campaign
 
 def end_raising(session: Session, campaign: Campaign, actor: Actor, reason: str = "") -> CampaignMove:
     """Take no more donations; the work goes on. Raises MoveNotPossible, ReasonMissing."""
-    return lifecycle.move(session, campaign, Move.END_RAISING, actor, clean_text(reason, 2000))
+    return lifecycle.move(session, campaign, Move.END_RAISING, actor, clean_reason(reason))
 
 
 def suspend(session: Session, campaign: Campaign, actor: Actor, reason: str) -> CampaignMove:
     """Stop donations while a concern is looked into. Raises MoveNotPossible, ReasonMissing."""
-    return lifecycle.move(session, campaign, Move.SUSPEND, actor, clean_text(reason, 2000))
+    return lifecycle.move(session, campaign, Move.SUSPEND, actor, clean_reason(reason))
 
 
 def resume(session: Session, campaign: Campaign, actor: Actor, reason: str) -> CampaignMove:
     """Take donations again after a suspension. Raises MoveNotPossible, ReasonMissing, LicenceExpired."""
     _require_licence(session, campaign)
-    return lifecycle.move(session, campaign, Move.RESUME, actor, clean_text(reason, 2000))
+    return lifecycle.move(session, campaign, Move.RESUME, actor, clean_reason(reason))
 
 
 def start_closing(session: Session, campaign: Campaign, actor: Actor) -> CampaignMove:
@@ -120,7 +124,7 @@ def close(session: Session, campaign: Campaign, actor: Actor) -> CampaignMove:
 
 
 def _filing_number(typed: str) -> str:
-    number = clean_line(typed, 60)
+    number = clean_line(typed, 60, FilingNumberTooLong)
     if not number:
         raise FilingNumberMissing
     if _FILING_NUMBER.fullmatch(number) is None:

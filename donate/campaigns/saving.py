@@ -34,7 +34,7 @@ def save_plan(session: Session, campaign: Campaign, actor: Actor, form: PlanForm
     with _kept(errors, "schools"):
         if form.schools is not None:
             service.set_schools(session, campaign, actor, form.schools)
-    with _kept(errors, "price"):
+    with _kept(errors, ""):
         if form.price_minor is not None:
             service.price_in_plan(
                 session,

@@ -20,7 +20,7 @@ from donate.organisations.queries import has_agreement
 from donate.organisations.service import ReferenceTaken, check_ref
 from donate.places.queries import county_path
 from donate.places.service import open_school
-from donate.text import clean_line, clean_text
+from donate.text import TextTooLong, clean_line, clean_text
 
 MOST_GOAL_MINOR = 10_000_000_000
 MOST_SCHOOLS = 60
@@ -34,6 +34,14 @@ class HostNotAvailable(DonateError):
 class TitleMissing(DonateError):
     sentence = N_("Give the campaign a title in one of the languages at least.")
     field = "title_zh"
+
+
+class TitleTooLong(TextTooLong):
+    field = "title_zh"
+
+
+class EnglishTitleTooLong(TextTooLong):
+    field = "title_en"
 
 
 class PlanIsFixed(DonateError):
@@ -88,7 +96,7 @@ def create_campaign(
     book = session.scalar(books.where(Book.currency == currency) if currency else books)
     if book is None or not _may_ask(session, host, partner, clock.today(book.time_zone)):
         raise HostNotAvailable
-    title_zh, title_en = clean_line(title_zh, 60), clean_line(title_en, 60)
+    title_zh, title_en = clean_line(title_zh, 60, TitleTooLong), clean_line(title_en, 60, EnglishTitleTooLong)
     if not (title_zh or title_en):
         raise TitleMissing
     campaign = Campaign(
@@ -240,7 +248,7 @@ def withdraw(session: Session, campaign: Campaign, actor: Actor) -> CampaignMove
 
 def cancel(session: Session, campaign: Campaign, actor: Actor, reason: str = "") -> CampaignMove:
     """Give the campaign up before any donation was taken. Raises MoveNotPossible, ReasonMissing."""
-    return lifecycle.move(session, campaign, Move.CANCEL, actor, clean_text(reason, 2000))
+    return lifecycle.move(session, campaign, Move.CANCEL, actor, lifecycle.clean_reason(reason))
 
 
 def price_in_plan(session: Session, campaign: Campaign, *, amount_minor: int, source_zh: str, source_en: str) -> None:

@@ -84,11 +84,11 @@ def test_hidden_marks_are_taken_out_and_rare_letters_stay(client: FlaskClient) -
     assert complaints()[0].message == "𠮷老师说 👩‍🍳"
 
 
-@pytest.mark.parametrize("token", ["", "x", "e30.aaaa.bbbb"])
-def test_a_foreign_token_is_refused_and_a_fresh_one_given(client: FlaskClient, token: str) -> None:
-    answer = complain(client, token=token)
-    assert answer.status_code == 422
-    assert "No lunch on Monday" in answer.text
+def test_a_foreign_token_is_refused_and_a_fresh_one_given(client: FlaskClient) -> None:
+    for token in ("", "x", "e30.aaaa.bbbb"):
+        answer = complain(client, token=token)
+        assert answer.status_code == 422
+        assert "No lunch on Monday" in answer.text
     assert complaints() == []
 
 
@@ -106,12 +106,12 @@ def test_a_flood_from_one_network_is_stopped_and_others_are_not(client: FlaskCli
     assert len(complaints()) == 6
 
 
-@pytest.mark.parametrize("ref", ["no-such", "%", "\x00", "draft"])
-def test_a_campaign_that_is_not_public_cannot_be_complained_about(client: FlaskClient, ref: str) -> None:
+def test_a_campaign_that_is_not_public_cannot_be_complained_about(client: FlaskClient) -> None:
     with transaction() as session:
         factories.draft(session, ref="draft")
-    assert client.get("/en/complain", query_string={"campaign": ref}).status_code == 404
-    assert complain(client, campaign=ref).status_code == 404
+    for ref in ("no-such", "%", "\x00", "draft"):
+        assert client.get("/en/complain", query_string={"campaign": ref}).status_code == 404
+        assert complain(client, campaign=ref).status_code == 404
 
 
 def test_a_late_complaint_is_marked(client: FlaskClient, sign_in: SignIn) -> None:
@@ -123,9 +123,9 @@ def test_a_late_complaint_is_marked(client: FlaskClient, sign_in: SignIn) -> Non
         assert "1 late" in admin.get("/en/staff").text
 
 
-@pytest.mark.parametrize("secret", ["x", "%00", "x" * 500])
-def test_a_guessed_secret_finds_nothing(client: FlaskClient, secret: str) -> None:
-    assert client.get(f"/en/complain/{secret}").status_code == 404
+def test_a_guessed_secret_finds_nothing(client: FlaskClient) -> None:
+    for secret in ("x", "%00", "x" * 500):
+        assert client.get(f"/en/complain/{secret}").status_code == 404
 
 
 def test_a_number_beyond_all_numbers_is_not_there(sign_in: SignIn) -> None:

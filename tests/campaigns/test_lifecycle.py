@@ -50,14 +50,14 @@ def test_every_other_move_is_refused(database: Database) -> None:
         assert session.scalars(select(CampaignMove)).all() == []
 
 
-@pytest.mark.parametrize("rule", [rule for rule in MOVES if rule.needs_reason], ids=lambda rule: str(rule.move))
-def test_a_move_that_stops_something_wants_a_reason(database: Database, rule: Rule) -> None:
+def test_a_move_that_stops_something_wants_a_reason(database: Database) -> None:
     with database.transaction() as session:
         campaign = factories.draft(session)
         campaign.filing_number = "A-2026-1"
-        campaign.state = rule.from_state
-        with pytest.raises(ReasonMissing):
-            lifecycle.move(session, campaign, rule.move, actor_of(sorted(rule.by)[0]))
+        for rule in (rule for rule in MOVES if rule.needs_reason):
+            campaign.state = rule.from_state
+            with pytest.raises(ReasonMissing):
+                lifecycle.move(session, campaign, rule.move, actor_of(sorted(rule.by)[0]))
 
 
 def test_every_state_can_be_left_or_is_an_end() -> None:
