@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +100,6 @@ def start_donate(*arguments: str, **environ: str) -> "subprocess.Popen[str]":
 
 def clean_environment(**environ: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DONATE_")}
-    return (
-        kept | {"DONATE_WORKERS": "2", "DONATE_INSTANCE": tempfile.gettempdir() + "/donate-no-such-instance"} | environ
-    )
+    # A given key, so that a command which fails early makes no instance folder for one of its own.
+    own = {"DONATE_WORKERS": "2", "DONATE_INSTANCE": "/nowhere", "DONATE_SECRET_KEY": "a key for tests only"}
+    return kept | own | environ
