@@ -96,6 +96,52 @@ CHECKS = (
         """,
     ),
     Check(
+        "campaign_totals_equal_a_replay",
+        N_("What every campaign received, gave back and paid out equals a recalculation."),
+        """
+        WITH counted AS (
+          SELECT entry.id, entry.campaign, coalesce(original.reason, entry.reason) AS reason,
+                 CASE WHEN entry.reverses IS NULL THEN 1 ELSE -1 END AS forth
+          FROM log_leaf JOIN entry ON entry.id = log_leaf.entry_id
+          LEFT JOIN entry original ON original.id = entry.reverses
+        ), sides AS (
+          SELECT entry_id, credit_id AS account_id, amount_minor AS amount FROM transfer
+          UNION ALL SELECT entry_id, debit_id, -amount_minor FROM transfer
+        ), moved AS (
+          SELECT counted.id, counted.reason, split_part(account.code, ':', 2) AS campaign, sum(sides.amount) AS amount
+          FROM counted JOIN sides ON sides.entry_id = counted.id
+          JOIN account ON account.id = sides.account_id AND account.code LIKE 'fund:%'
+          GROUP BY 1, 2, 3
+        ), figures AS (
+          SELECT campaign,
+            CASE WHEN reason IN ('donation', 'recorded_donation', 'jar_directed', 'match', 'suspense_cleared')
+                 THEN amount ELSE 0 END AS received,
+            CASE WHEN reason IN ('donation', 'recorded_donation', 'jar_directed', 'suspense_cleared')
+                 THEN sign(amount) ELSE 0 END AS donations,
+            CASE WHEN reason IN ('refund', 'refund_failed', 'dispute_lost') THEN -amount ELSE 0 END AS refunded,
+            CASE WHEN reason IN ('processing_fee', 'fee_covered', 'provider_adjustment')
+                 THEN -amount ELSE 0 END AS fees,
+            0 AS disbursed
+          FROM moved
+          UNION ALL
+          SELECT campaign, 0, 0, 0, 0, forth * transfer.amount_minor
+                 * CASE reason WHEN 'disbursement_paid' THEN 1 ELSE -1 END
+          FROM counted JOIN transfer ON transfer.entry_id = counted.id
+          WHERE campaign IS NOT NULL AND reason IN ('disbursement_paid', 'disbursement_returned')
+        ), replay AS (
+          SELECT campaign, sum(received) AS received, sum(donations) AS donations, sum(refunded) AS refunded,
+                 sum(fees) AS fees, sum(disbursed) AS disbursed
+          FROM figures GROUP BY campaign
+        )
+        SELECT 'campaign ' || campaign
+        FROM replay FULL JOIN campaign_total total USING (campaign)
+        WHERE (coalesce(received, 0), coalesce(donations, 0), coalesce(refunded, 0), coalesce(fees, 0),
+               coalesce(disbursed, 0))
+          IS DISTINCT FROM (coalesce(received_minor, 0), coalesce(donation_count, 0), coalesce(refunded_minor, 0),
+               coalesce(fees_minor, 0), coalesce(disbursed_minor, 0))
+        """,
+    ),
+    Check(
         "log_has_no_gap",
         N_("The public log’s numbers run from zero without a gap."),
         """

@@ -22,6 +22,7 @@ FAULTS = {
     "account_totals_equal_a_replay": "UPDATE transfer SET amount_minor = amount_minor + 1 "
     "WHERE entry_id = (SELECT min(id) FROM entry)",
     "day_totals_equal_a_replay": "UPDATE day_total SET entry_count = entry_count + 1",
+    "campaign_totals_equal_a_replay": "UPDATE campaign_total SET received_minor = received_minor + 1",
     "log_has_no_gap": "DELETE FROM log_leaf WHERE log_index = 2",
     "every_entry_is_logged": "DELETE FROM log_leaf WHERE entry_id IS NOT NULL",
     "nothing_is_logged_twice": "INSERT INTO entry_pending SELECT min(id) FROM entry",
