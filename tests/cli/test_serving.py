@@ -49,7 +49,7 @@ def test_serve_runs_all_parts_and_leaves_no_process(instance: Path, number: sign
     port = free_port()
     process = start_donate("serve", "--port", str(port), DONATE_INSTANCE=str(instance))
     try:
-        eventually(lambda: process.poll() is not None or answers(port), 60)
+        eventually(lambda: process.poll() is not None or answers(port), 150)
         living = processes_of(process, port, instance)
         process.send_signal(number)
         said, _ = process.communicate(timeout=60)
@@ -69,7 +69,7 @@ def test_each_part_runs_alone(part: str, instance: Path) -> None:
     process = start_donate(*arguments, DONATE_INSTANCE=str(instance))
     try:
         if part == "web":
-            eventually(lambda: process.poll() is not None or answers(port), 60)
+            eventually(lambda: process.poll() is not None or answers(port), 150)
         else:
             eventually(lambda: process.poll() is not None or (instance / "postgres" / "data").exists(), 60)
         process.send_signal(signal.SIGTERM)
