@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from donate.campaigns.figures import TOTAL_COLUMNS, AsOf, Figures, Wide, figures, price_on, with_total
 from donate.campaigns.lifecycle import PUBLIC, State
-from donate.campaigns.models import Campaign, CampaignUpdate
+from donate.campaigns.models import Campaign, CampaignSchool, CampaignUpdate
 from donate.ledger.chart import Reason
 from donate.ledger.models import CampaignTotal, DayTotal, Entry
 from donate.organisations.models import Organisation
@@ -324,7 +324,7 @@ def _place_condition(code: str) -> ColumnElement[bool]:
 
 
 def _text_condition(typed: str) -> ColumnElement[bool]:
-    """Titles, organisations and places, in Chinese, English or romanised."""
+    """Titles, organisations, places and schools, in Chinese, English or romanised."""
     words = typed.strip()[:LONGEST_QUERY]
     if not words:
         return true()
@@ -339,4 +339,10 @@ def _text_condition(typed: str) -> ColumnElement[bool]:
     if folded_words:
         places = (_County.search, _Prefecture.search, _Province.search)
         found += [column.contains(folded_words, autoescape=True) for column in places]
+        school = select(CampaignSchool.place_code).join(Place, Place.code == CampaignSchool.place_code)
+        found.append(
+            school.where(
+                CampaignSchool.campaign_id == Campaign.id, Place.search.contains(folded_words, autoescape=True)
+            ).exists()
+        )
     return or_(*found)

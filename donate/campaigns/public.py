@@ -28,7 +28,7 @@ def home() -> "ResponseReturnValue":
 def campaigns() -> "ResponseReturnValue":
     wanted = pages.Filter(
         text=clean_line(request.args.get("q", "")[: pages.LONGEST_QUERY], pages.LONGEST_QUERY),
-        place=_place_code(request.args.get("county", "") or request.args.get("province", "")),
+        place=_place(request.args.get("province", ""), request.args.get("county", "")),
         with_ended=request.args.get("all") == "yes",
         before=request.args.get("before", type=_row_id),
     )
@@ -62,6 +62,12 @@ def _row_id(typed: str) -> int:
     if len(typed) > 18:
         raise ValueError(typed)
     return int(typed)
+
+
+def _place(province: str, county: str) -> str:
+    """The narrower of the two; a county that was chosen under another province before counts no more."""
+    province, county = _place_code(province), _place_code(county)
+    return county if county and (not province or province[:2] == county[:2]) else province
 
 
 def _place_code(typed: str) -> str:

@@ -82,6 +82,18 @@ def test_campaigns_are_found_by_organisation() -> None:
 
 
 @pytest.mark.usefixtures("two_counties")
+def test_campaigns_are_found_by_school() -> None:
+    assert found(text="Yunxi School") == found(text="云溪小学") == ["qingshi", "yunxi"]
+
+
+@pytest.mark.usefixtures("two_counties")
+def test_a_county_of_another_province_gives_way(client: FlaskClient) -> None:
+    text = client.get(f"/en/campaigns?province={GUIZHOU}&county=431227").text
+    assert "Milk for Qingshi" in text
+    assert "Lunches for Yunxi" not in text
+
+
+@pytest.mark.usefixtures("two_counties")
 def test_what_is_typed_is_no_pattern() -> None:
     for typed in ("%", "_", "'; DROP TABLE campaign; --", "\\", "nothing like it"):
         assert found(text=typed) == [], typed
