@@ -19,7 +19,7 @@ MOST_BYTES = 12 * 1024 * 1024
 LONGEST_SIDE = 1600
 QUALITY = 82
 # A JPEG is scaled down while it is decoded; the others must fit into memory whole.
-MOST_PIXELS = {"JPEG": 50_000_000, "MPO": 50_000_000, "PNG": 24_000_000, "WEBP": 24_000_000}
+MOST_PIXELS = {"JPEG": 50_000_000, "MPO": 50_000_000, "PNG": 16_000_000, "WEBP": 16_000_000}
 MOST_SCANS = 100  # a progressive JPEG has about ten; thousands are an attack on the decoder
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 
@@ -123,7 +123,9 @@ def _millions(pixels: int) -> int:
 
 
 def _small_and_upright(image: Image.Image) -> Image.Image:
-    image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+    # Asked for its own shape, a JPEG is decoded at the smallest eighth that is large enough.
+    longest = max(image.size)
+    image.draft("RGB", (image.width * LONGEST_SIDE // longest, image.height * LONGEST_SIDE // longest))
     profile = image.info.get("icc_profile")
     colours = _in_colours(image)
     colours.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
@@ -149,9 +151,9 @@ def _in_colours(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         return image.convert("I").point([value // 256 for value in range(65536)], "L").convert("RGB")
     if image.has_transparency_data:
-        with_alpha = image.convert("RGBA")
+        with_alpha = image if image.mode == "RGBA" else image.convert("RGBA")
         paper = Image.new("RGB", with_alpha.size, "white")
-        paper.paste(with_alpha, mask=with_alpha.getchannel("A"))
+        paper.paste(with_alpha, mask=with_alpha)  # its own transparency, without a copy of it
         return paper
     return image.convert("RGB")
 
