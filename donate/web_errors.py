@@ -6,7 +6,7 @@ import structlog
 from flask import Flask, Response, g, json, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -54,6 +54,7 @@ def install(app: Flask, settings: Settings) -> None:
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(PoolTimeout, _busy)
     app.register_error_handler(OperationalError, _busy)
+    app.register_error_handler(DataError, _unreadable)
 
     def broken(error: BaseException) -> ResponseReturnValue:
         original = getattr(error, "original_exception", None) or error
@@ -75,6 +76,11 @@ def _told(error: DonateError) -> ResponseReturnValue:
         return redirect(url_for("session.sign_in", locale=g.locale, next=signin.wanted_path()), 303)
     headers = [("Retry-After", str(RETRY_AFTER_SECONDS))] if error.status == 503 else []
     return answer(error.status, translated(error), headers=headers)
+
+
+def _unreadable(_error: DataError) -> ResponseReturnValue:
+    """What no column can hold, such as a NUL in an address: the asker's fault, and nothing was written."""
+    return answer(400)
 
 
 def _form_expired(_error: CSRFError) -> ResponseReturnValue:

@@ -46,6 +46,7 @@ def template(server_url: str, shared_folder: Path) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = shared_folder / "template.done"
         if not done.exists():
+            run_on_server(server_url, f"DROP DATABASE IF EXISTS {TEMPLATE}")
             run_on_server(server_url, f"CREATE DATABASE {TEMPLATE} TEMPLATE template0 ENCODING 'UTF8'")
             database = Database(with_name(server_url, TEMPLATE))
             migrate(database)
@@ -109,6 +110,7 @@ def clone(server_url: str, name: str, shared_folder: Path) -> str:
     """A fresh copy of the template; one at a time, since a template admits no second user."""
     with (shared_folder / "clone.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        run_on_server(server_url, f"DROP DATABASE IF EXISTS {name}")
         run_on_server(server_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY wal_log")
     return with_name(server_url, name)
 
