@@ -9,7 +9,9 @@ import donate
 from donate.db import Base
 
 for room in pkgutil.iter_modules(donate.__path__):
-    if room.ispkg and any(part.name == "models" for part in pkgutil.iter_modules([f"{donate.__path__[0]}/{room.name}"])):
+    if room.ispkg and any(
+        part.name == "models" for part in pkgutil.iter_modules([f"{donate.__path__[0]}/{room.name}"])
+    ):
         importlib.import_module(f"donate.{room.name}.models")
 
 connection = context.config.attributes["connection"]
