@@ -59,7 +59,7 @@ def _send(page: GivePage) -> Answer:
     except forms.BadForm as bad:
         errors |= bad.errors
     if errors or form_token is None:
-        return _form(page, request.form, errors, sent if form_token else None)
+        return _form(page, forms.as_meant(request.form), errors, sent if form_token else None)
     new = NewCheckout(
         public_id=form_token.checkout,
         book_id=page.campaign.book_id,
@@ -73,7 +73,7 @@ def _send(page: GivePage) -> Answer:
         begun = begin_payment(new, settings)
     except (FormAlreadyUsed, CheckoutOver, ProviderRefused, ProviderUnavailable) as error:
         kept = sent if isinstance(error, _KEEPS_TOKEN) else None
-        return _form(page, request.form, {_place(error, page): error}, kept)
+        return _form(page, forms.as_meant(request.form), {_place(error, page): error}, kept)
     return redirect(begun.provider_url or url_for("donor.confirming", secret=begun.secret), 303)
 
 

@@ -19,6 +19,7 @@ WORDS_LENGTH = 500
 EMAIL_LENGTH = 254
 MOST_LINES = 10
 OWN = "own"
+OWN_BEFORE = "own-before"  # what the page itself wrote into the open field
 
 _EMAIL = re.compile(r"[^@\s,;<>\"()]+@[^@\s,;<>\"()]+\.[^@\s,;<>\"().]{2,}")
 
@@ -163,10 +164,21 @@ def read_order(form: "MultiDict[str, str]", campaigns: tuple[str, ...], terms: T
     )
 
 
+def as_meant(form: "MultiDict[str, str]") -> dict[str, str]:
+    """What was sent, for drawing the form again: without an open field that a radio has replaced."""
+    return {**form.to_dict(), OWN: ""} if _is_chosen_since(form) else form.to_dict()
+
+
+def _is_chosen_since(form: "MultiDict[str, str]") -> bool:
+    """Whether a radio was chosen after the page itself had filled the open field, whose own radio was chosen then."""
+    own = form.get(OWN, "").strip()
+    return bool(own) and own == form.get(OWN_BEFORE, "").strip() and form.get("amount", "").strip() not in ("", OWN)
+
+
 def _amount(form: "MultiDict[str, str]", name: str, terms: Terms, bad: BadForm, *, is_only: bool) -> int | None:
     """Minor units of one line. The open field wins over a radio; an empty line of several is left out."""
     typed = form.get(name, "").strip()
-    if not typed and is_only:
+    if is_only and (not typed or _is_chosen_since(form)):
         chosen = form.get("amount", "").strip()
         typed = "" if chosen == OWN else chosen
     if not typed:
@@ -183,7 +195,10 @@ def _amount(form: "MultiDict[str, str]", name: str, terms: Terms, bad: BadForm, 
 
 
 # Signs and codes that people write beside an amount. Another currency than ours is refused, never converted.
-_WRITTEN = re.compile(r"(?i)cny|rmb|usd|eur|gbp|hkd|sgd|jpy|us\$|hk\$|s\$|\$|€|£|円|人民币|元|¥|￥|块|块钱")
+_SIGN = r"cny|rmb|usd|eur|gbp|hkd|sgd|jpy|us\$|hk\$|s\$|\$|€|£|円|人民币|元|¥|￥|块钱|块"
+_WRITTEN = re.compile(rf"(?i){_SIGN}")
+# Taken away at the ends only: inside, `3块5` means 3.50 and would become 35.
+_AROUND = re.compile(rf"(?i)^\s*(?:{_SIGN})|(?:{_SIGN})\s*$")
 _OURS = {
     "CNY": {"cny", "rmb", "人民币", "元", "¥", "￥", "块", "块钱"},
     "USD": {"usd", "us$", "$"},
@@ -199,7 +214,7 @@ def _without_currency(typed: str, currency: str) -> str:
     written = {sign.lower() for sign in _WRITTEN.findall(typed)}
     if written - _OURS[currency]:
         raise UnknownCurrency(currency=currency)
-    return _WRITTEN.sub("", typed) if len(written) <= 1 else typed
+    return _AROUND.sub("", typed)
 
 
 def _method(form: "MultiDict[str, str]", terms: Terms, bad: BadForm) -> str | None:

@@ -34,6 +34,12 @@ def test_what_is_typed_wins_over_what_is_chosen() -> None:
     assert order(own="7.5").amount_minor == 750
 
 
+def test_what_the_page_wrote_does_not_win_over_what_is_chosen_since() -> None:
+    assert order(own="1000", **{"own-before": "1000"}).amount_minor == 1500
+    assert order(own="7.5", **{"own-before": "1000"}).amount_minor == 750
+    assert order(amount="own", own="1000", **{"own-before": "1000"}).amount_minor == 100_000
+
+
 def test_the_radio_of_the_open_field_alone_is_no_amount() -> None:
     assert errors(amount="own") == {"own": forms.AmountMissing}
     assert errors(amount="") == {"own": forms.AmountMissing}
@@ -47,6 +53,9 @@ def test_the_radio_of_the_open_field_alone_is_no_amount() -> None:
         (" ¥15 ", 1500),
         ("￥１５", 1500),
         ("15元", 1500),
+        ("15块", 1500),
+        ("15块钱", 1500),
+        ("¥15块", 1500),
         ("15 CNY", 1500),
         ("rmb 15", 1500),
         ("15.50", 1550),
@@ -63,6 +72,11 @@ def test_amounts_are_read_as_people_write_them(typed: str, minor: int) -> None:
     ["fifteen", "-5", "−5", "+5", "1e3", "15,00", "1 000", "٣", "½", "NaN", "inf", "0x10", "15.", ".5", "1.2.3", "五"],
 )
 def test_what_is_no_plain_amount_is_refused(typed: str) -> None:
+    assert errors(own=typed) == {"own": money.AmountNotANumber}
+
+
+@pytest.mark.parametrize("typed", ["3块5", "3元5", "3块5毛", "1¥2", "1cny2", "元", "¥"])
+def test_a_sign_between_figures_never_multiplies_an_amount(typed: str) -> None:
     assert errors(own=typed) == {"own": money.AmountNotANumber}
 
 

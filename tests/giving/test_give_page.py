@@ -55,6 +55,18 @@ def test_a_bad_form_is_redrawn_with_what_was_typed(client: FlaskClient) -> None:
     assert count_of("checkout") == 0
 
 
+def test_who_leaves_a_written_amount_for_an_offered_one_gives_the_offered_one(client: FlaskClient) -> None:
+    make.raising()
+    address = "/en/give/yunxi?amount=1000"
+    assert '<input type="hidden" name="own-before" value="1000.00">' in client.get(address).text
+    sent = {"amount": "15.00", "own": "1000.00", "own-before": "1000.00"}
+    redrawn = client.post(address, data=make.fresh_form(client, address, **sent, email="nobody"))
+    assert 'value="15.00" checked' in redrawn.text
+    assert 'value="1000.00"' not in redrawn.text
+    assert client.post(address, data=make.fresh_form(client, address, **sent)).status_code == 303
+    assert make.only_checkout().amount_minor == 1500
+
+
 def test_a_redrawn_form_can_be_sent(client: FlaskClient) -> None:
     make.raising()
     page = client.post("/en/give/yunxi", data=make.fresh_form(client, own="x"))
