@@ -52,12 +52,14 @@ class _Paid:
     booked_as: Booked
 
 
-def book_fee(session: Session, reference: UUID, fee: ChargeFee) -> bool:
+def book_fee(session: Session, merchant: str, reference: UUID, fee: ChargeFee) -> bool:
     """Book what is known of the fee. False when our checkout is not paid yet: ask again after it is.
 
+    `merchant` is the account that was charged; a checkout of another one is none of its business.
     Raises FeeChanged, FeeInOtherCurrency.
     """
-    checkout = cast("_Locked | None", session.execute(_LOCK, {"reference": reference}).one_or_none())
+    facts = {"reference": reference, "merchant": merchant}
+    checkout = cast("_Locked | None", session.execute(_LOCK, facts).one_or_none())
     if checkout is None or fee.fee_minor is None:
         return True
     checkout_id, public_id, book_id, time_zone, currency, booked_as, booked_minor, fee_booked_at = checkout
@@ -169,7 +171,8 @@ _LOCK = text(
     SELECT checkout.id, checkout.public_id, checkout.book_id, book.time_zone, checkout.currency, checkout.booked_as,
            checkout.fee_minor, checkout.fee_booked_at
     FROM checkout JOIN book ON book.id = checkout.book_id
-    WHERE checkout.public_id = :reference
+    JOIN merchant_account merchant ON merchant.id = checkout.merchant_account_id
+    WHERE checkout.public_id = :reference AND merchant.ref = :merchant
     FOR UPDATE OF checkout
     """
 )

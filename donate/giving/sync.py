@@ -43,15 +43,16 @@ def sync_checkout(reference: UUID, settings: Settings) -> CheckoutState:
     seen = gateway_for(merchant, settings).read_session(session_id)
     with transaction() as session:
         move_towards(session, merchant.ref, seen)
-        _book_known_fee(session, reference, seen)
+        _book_known_fee(session, merchant.ref, reference, seen)
         return CheckoutState(session.scalars(select(Checkout.state).where(Checkout.public_id == reference)).one())
 
 
-def _book_known_fee(session: Session, reference: UUID, seen: ProviderCheckout) -> None:
+def _book_known_fee(session: Session, merchant: str, reference: UUID, seen: ProviderCheckout) -> None:
     if seen.status != "paid" or seen.fee_minor is None or seen.charge_id is None:
         return
     book_fee(
         session,
+        merchant,
         reference,
         ChargeFee(
             charge_id=seen.charge_id,
@@ -116,7 +117,7 @@ def take_charge_event(merchant: MerchantRef, event: Event, settings: Settings) -
         return
     fee = gateway_for(merchant, settings).read_charge_fee(event.object_id)
     with transaction() as session:
-        if book_fee(session, event.reference, fee):
+        if book_fee(session, merchant.ref, event.reference, fee):
             return
     # The charge was reported before its session: learn of the payment first, fee included.
     sync_checkout(event.reference, settings)

@@ -16,7 +16,7 @@ from donate.settings import Settings
 from tests.giving import factories as make
 
 
-def fee(made: Checkout, fee_minor: int | None = 9, currency: str = "CNY") -> bool:
+def fee(made: Checkout, fee_minor: int | None = 9, currency: str = "CNY", merchant: str = make.MERCHANT) -> bool:
     known = ChargeFee(
         charge_id="ch_1",
         reference=made.public_id,
@@ -26,7 +26,7 @@ def fee(made: Checkout, fee_minor: int | None = 9, currency: str = "CNY") -> boo
         fee_currency=currency if fee_minor is not None else None,
     )
     with transaction() as session:
-        return book_fee(session, made.public_id, known)
+        return book_fee(session, merchant, made.public_id, known)
 
 
 def paid(settings: Settings, *lines: tuple[str, int], **changes: object) -> Checkout:
@@ -67,6 +67,15 @@ def test_the_fund_bears_the_fee_once(database: Database, settings: Settings) -> 
     assert make.booked() == [make.DONATION, make.FEE]
     after = make.checkout(made.public_id)
     assert (after.fee_minor, after.charge_id, after.next_sync_at) == (9, "ch_1", None)
+
+
+def test_a_charge_of_another_account_costs_our_fund_nothing(database: Database, settings: Settings) -> None:
+    make.raising()
+    make.noise()
+    made = paid(settings)
+    assert fee(made, 999, merchant="noise")
+    assert make.booked() == [make.DONATION]
+    assert make.checkout(made.public_id).fee_booked_at is None
 
 
 def test_a_fee_that_is_not_known_yet_is_not_booked(database: Database, settings: Settings) -> None:
