@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.giving.models import Booked, Checkout, CheckoutState, UnbookedMoney
+from donate.giving.service import FIRST_SYNC
 from donate.ledger import journal
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.journal import Leg, NewEntry
@@ -59,6 +60,7 @@ def _book_donations(session: Session, merchant: str, seen: ProviderCheckout) -> 
             "currency": seen.currency,
             "charge_id": seen.charge_id,
             "paid_at": seen.paid_at or clock.now(),
+            "sync_at": clock.now() + FIRST_SYNC,
         },
     )
     rows = cast("Sequence[tuple[int, str, datetime, UUID, str, int]]", moved.all())
@@ -121,8 +123,10 @@ def _look_closer(session: Session, merchant: str, seen: ProviderCheckout) -> Non
         checkout.paid_at = seen.paid_at or clock.now()
         checkout.session_id = seen.session_id
         checkout.charge_id = seen.charge_id
-        if booked_as is Booked.UNBOOKED:
-            checkout.next_sync_at = None  # its fee is in no currency of the book
+        if booked_as is Booked.UNBOOKED or seen.amount_minor <= 0:
+            checkout.next_sync_at = None  # its fee is in no currency of the book, or there is none
+        else:
+            checkout.next_sync_at = checkout.next_sync_at or clock.now() + FIRST_SYNC
     session.flush()
 
 
@@ -172,7 +176,9 @@ _MOVE_TO_PAID = text(
     WITH moved AS (
       UPDATE checkout
       SET state = 'paid', booked_as = 'donations', paid_at = :paid_at, session_id = :session_id,
-          charge_id = coalesce(CAST(:charge_id AS text), charge_id)
+          charge_id = coalesce(CAST(:charge_id AS text), charge_id),
+          -- Paid after all: nobody asks any more once it is expired or failed, and its fee is still to come.
+          next_sync_at = coalesce(next_sync_at, CAST(:sync_at AS timestamptz))
       FROM merchant_account AS merchant, book
       WHERE checkout.public_id = :reference AND merchant.id = checkout.merchant_account_id
         AND merchant.ref = :merchant AND book.id = checkout.book_id AND checkout.booked_as IS NULL

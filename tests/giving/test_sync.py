@@ -8,9 +8,11 @@ import pytest
 from donate import clock
 from donate.db import Database, transaction
 from donate.errors import NotFound
-from donate.giving.service import start_checkout
+from donate.giving.booking import move_towards
+from donate.giving.payment import begin_payment
+from donate.giving.service import CheckoutOver, start_checkout
 from donate.giving.sync import sync_checkout, sync_stale
-from donate.payments.gateway import ProviderUnavailable
+from donate.payments.gateway import CheckoutStatus, ProviderUnavailable
 from donate.settings import Settings
 from tests.giving import factories as make
 
@@ -36,6 +38,52 @@ def test_an_expired_checkout_is_learnt_of(database: Database, settings: Settings
     with clock.frozen_at(clock.now() + timedelta(hours=1)):
         assert sync_checkout(made.public_id, settings) == "expired"
     assert make.checkout(made.public_id).next_sync_at is None
+
+
+def test_who_paid_in_time_is_never_told_that_time_ran_out(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make.raising()
+    new = make.new_checkout()
+    begin_payment(new, settings)
+    make.pay(make.checkout(new.public_id))
+    with clock.frozen_at(clock.now() + timedelta(hours=1)):
+        with monkeypatch.context() as patch:
+            patch.setattr("donate.payments.stripe.StripeGateway.read_session", _unreachable)
+            with pytest.raises(ProviderUnavailable):
+                begin_payment(new, settings)
+        assert begin_payment(new, settings).provider_url is None
+    assert make.DONATION in make.booked()
+
+
+def test_who_did_not_pay_in_time_is_told_so_once_the_provider_says_it(database: Database, settings: Settings) -> None:
+    make.raising()
+    new = make.new_checkout()
+    begin_payment(new, settings)
+    with clock.frozen_at(clock.now() + timedelta(hours=1)), pytest.raises(CheckoutOver):
+        begin_payment(new, settings)
+    assert make.checkout(new.public_id).state == "expired"
+
+
+def _unreachable(*_: object) -> None:
+    raise ProviderUnavailable
+
+
+@pytest.mark.parametrize("earlier", ["expired", "failed"])
+@pytest.mark.parametrize("amount_minor", [1500, 1400])
+def test_the_job_asks_for_the_fee_of_what_was_paid_after_all(
+    database: Database, settings: Settings, earlier: CheckoutStatus, amount_minor: int
+) -> None:
+    make.raising()
+    made = make.opened(settings)
+    for told in (make.seen(made, status=earlier), make.seen(made, amount_minor=amount_minor)):
+        with transaction() as session:
+            move_towards(session, make.MERCHANT, told)
+    make.pay(made)
+    with clock.frozen_at(clock.now() + timedelta(minutes=3)):
+        assert sync_stale(settings) == 1
+        assert make.checkout(made.public_id).fee_minor == 9
+        assert make.checkout(made.public_id).next_sync_at is None
 
 
 def test_an_unknown_checkout_is_not_found(database: Database, settings: Settings) -> None:
