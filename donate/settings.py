@@ -111,10 +111,21 @@ def _refuse_wrong_secrets(settings: Settings) -> None:
     for ref, key in settings.stripe_keys.items():
         if not key.startswith(("sk_live_", "rk_live_", "sk_test_", "rk_test_")):
             raise BadSetting(name=f"DONATE_STRIPE_{ref.upper()}_KEY", problem="is no secret key (sk_… or rk_…)")
+        if list(settings.stripe_keys.values()).count(key) > 1:
+            raise BadSetting(
+                name=f"DONATE_STRIPE_{ref.upper()}_KEY",
+                problem="is the key of two merchant accounts; every host brings its own",
+            )
     for ref, given in settings.stripe_webhook_secrets.items():
         if not all(secret.startswith("whsec_") for secret in given):
             name = f"DONATE_STRIPE_{ref.upper()}_WEBHOOK_SECRETS"
             raise BadSetting(name=name, problem="holds what is no webhook secret (whsec_…)")
+        others = {secret for other, held in settings.stripe_webhook_secrets.items() if other != ref for secret in held}
+        if not others.isdisjoint(given):
+            name = f"DONATE_STRIPE_{ref.upper()}_WEBHOOK_SECRETS"
+            raise BadSetting(
+                name=name, problem="holds a secret of another merchant account; messages would count twice"
+            )
 
 
 def _one_of(env: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:

@@ -23,7 +23,7 @@ from donate.ledger import journal
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.journal import Leg, NewEntry
 from donate.ledger.models import Book, MerchantAccount
-from donate.payments.gateway import ProviderCheckout
+from donate.payments.gateway import OtherAccountsEvent, ProviderCheckout
 
 log = structlog.get_logger("donate.giving")
 
@@ -103,7 +103,11 @@ def _raise_state(session: Session, merchant: str, seen: ProviderCheckout, state:
 
 
 def _look_closer(session: Session, merchant: str, seen: ProviderCheckout) -> None:
-    """Money arrived, but not as agreed: it was booked before, or the sum, currency or checkout is not ours."""
+    """Money arrived, but not as agreed: it was booked before, or the sum, currency or checkout is not ours.
+
+    Raises OtherAccountsEvent where the very same payment is one of another merchant account: two accounts of ours
+    then hear of one at the provider, and booking it here as well would double it.
+    """
     checkout = None
     if seen.reference is not None:
         checkout = session.scalars(
@@ -116,6 +120,8 @@ def _look_closer(session: Session, merchant: str, seen: ProviderCheckout) -> Non
         if checkout.charge_id is None:
             checkout.charge_id = seen.charge_id
         return
+    if checkout is None and _is_of_another(session, merchant, seen.session_id):
+        raise OtherAccountsEvent
     booked_as = _keep_unexplained(session, merchant, seen, checkout)
     if checkout is not None and checkout.booked_as is None:
         checkout.state = CheckoutState.PAID.value
@@ -128,6 +134,15 @@ def _look_closer(session: Session, merchant: str, seen: ProviderCheckout) -> Non
         else:
             checkout.next_sync_at = checkout.next_sync_at or clock.now() + FIRST_SYNC
     session.flush()
+
+
+def _is_of_another(session: Session, merchant: str, session_id: str) -> bool:
+    owner = session.scalar(
+        select(MerchantAccount.ref)
+        .join(Checkout, Checkout.merchant_account_id == MerchantAccount.id)
+        .where(Checkout.session_id == session_id)
+    )
+    return owner is not None and owner != merchant
 
 
 def _keep_unexplained(session: Session, merchant: str, seen: ProviderCheckout, checkout: Checkout | None) -> Booked:

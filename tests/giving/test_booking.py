@@ -16,7 +16,7 @@ from donate.db import Database, transaction
 from donate.giving.booking import move_towards
 from donate.giving.models import Checkout, CheckoutState, UnbookedMoney
 from donate.giving.queries import standing_money
-from donate.payments.gateway import ProviderCheckout
+from donate.payments.gateway import OtherAccountsEvent, ProviderCheckout
 from donate.settings import Settings
 from tests.campaigns import factories as campaigns
 from tests.giving import factories as make
@@ -136,12 +136,21 @@ def test_a_second_payment_of_one_checkout_goes_to_suspense(made: Checkout) -> No
 
 
 def test_another_accounts_money_is_never_booked_to_this_campaign(made: Checkout) -> None:
-    move(make.seen(made), merchant="noise")
+    move(make.seen(made, session_id="cs_of_noise"), merchant="noise")
     (entry,) = make.booked()
     assert entry.credit == "suspense"
     assert make.checkout(made.public_id).state == "open"
     move(make.seen(made, session_id="cs_own"))
     assert [entry.credit for entry in make.booked()] == ["suspense", "fund:yunxi"]
+
+
+def test_one_payment_that_two_accounts_hear_of_is_money_once(made: Checkout) -> None:
+    with pytest.raises(OtherAccountsEvent):
+        move(make.seen(made), merchant="noise")
+    move(make.seen(made))
+    with pytest.raises(OtherAccountsEvent):
+        move(make.seen(made), merchant="noise")
+    assert [entry.credit for entry in make.booked()] == ["fund:yunxi"]
 
 
 def test_what_was_paid_is_booked_though_the_campaign_has_closed(made: Checkout) -> None:

@@ -152,9 +152,18 @@ def test_a_wrong_amount_goes_to_suspense(client: FlaskClient, settings: Settings
 def test_another_accounts_message_does_not_book_to_our_campaign(
     client: FlaskClient, settings: Settings, made: Checkout
 ) -> None:
-    assert post(client, settings, event(made), to="noise") == 200
+    assert post(client, settings, event(made, id="cs_of_noise"), to="noise") == 200
     assert [entry.credit for entry in make.booked()] == ["suspense"]
     assert make.checkout(made.public_id).state == "open"
+
+
+def test_our_own_message_at_another_accounts_door_is_kept_for_staff_and_books_nothing(
+    client: FlaskClient, settings: Settings, made: Checkout
+) -> None:
+    assert post(client, settings, event(made), to="noise") == 200
+    assert (make.booked(), events()) == ([], [("checkout.session.completed", "failed")])
+    assert post(client, settings, event(made)) == 200
+    assert make.booked() == [make.DONATION]
 
 
 def test_a_failure_is_kept_and_tried_again(

@@ -52,6 +52,18 @@ def test_unsafe_keys_are_refused_at_the_start(tmp_path: Path, name: str, value: 
     assert "1234567890" not in str(caught.value)
 
 
+def test_two_merchant_accounts_never_share_a_key_or_a_secret(tmp_path: Path) -> None:
+    same_key = {"DONATE_STRIPE_LUNCH_KEY": TEST, "DONATE_STRIPE_NOISE_KEY": TEST}
+    with pytest.raises(BadSetting, match="two merchant accounts"):
+        read_settings(environment(tmp_path, **same_key))
+    same_secret = {
+        "DONATE_STRIPE_LUNCH_WEBHOOK_SECRETS": "whsec_1,whsec_2",
+        "DONATE_STRIPE_NOISE_WEBHOOK_SECRETS": "whsec_2",
+    }
+    with pytest.raises(BadSetting, match="count twice"):
+        read_settings(environment(tmp_path, **same_secret))
+
+
 def test_production_takes_a_live_key_with_its_secrets(tmp_path: Path) -> None:
     assert not read_settings(production(tmp_path)).is_sandbox
 
@@ -60,7 +72,7 @@ def test_production_takes_a_live_key_with_its_secrets(tmp_path: Path) -> None:
     ("changes", "words"),
     [
         ({"DONATE_STRIPE_LUNCH_KEY": TEST}, "a test key"),
-        ({"DONATE_STRIPE_NOISE_KEY": LIVE}, "DONATE_STRIPE_NOISE_WEBHOOK_SECRETS"),
+        ({"DONATE_STRIPE_NOISE_KEY": f"{LIVE}2"}, "DONATE_STRIPE_NOISE_WEBHOOK_SECRETS"),
     ],
 )
 def test_production_refuses_what_would_fail_later(tmp_path: Path, changes: dict[str, str], words: str) -> None:
