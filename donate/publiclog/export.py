@@ -34,7 +34,7 @@ COLUMNS = {
 }
 
 # OFFSET 0 has each leaf read as JSON once and not once a column.
-_QUERY = """
+QUERY = """
 COPY (
   SELECT line.log_index AS entry, leg.line, said.leaf->>'day' AS day, said.leaf->>'book' AS book,
          said.leaf->>'reason' AS reason, said.leaf->>'campaign' AS campaign,
@@ -55,7 +55,7 @@ def stream_csv(connection: Connection, *, as_of: int, campaign: str | None = Non
     """The entries up to log index `as_of`, of one campaign or of all, in blocks of about 64 KiB."""
     driver = connection.connection.driver_connection
     assert driver is not None
-    query = _QUERY.format(campaign="" if campaign is None else "AND line.campaign = %(campaign)s")
+    query = QUERY.format(campaign="" if campaign is None else "AND line.campaign = %(campaign)s")
     facts = {"as_of": as_of} if campaign is None else {"as_of": as_of, "campaign": campaign}
     block = bytearray()
     with driver.cursor() as cursor, cursor.copy(query, facts) as copy:

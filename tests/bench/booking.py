@@ -32,7 +32,7 @@ SELECT id FROM fresh;
 """
 
 
-def measure(seconds: float = 1, rounds: int = 1) -> Iterator[Figure]:
+def measure(seconds: float = 4, rounds: int = 5) -> Iterator[Figure]:
     with ledger_world() as world:
         yield _hot_over_spread(world, seconds, rounds)
         yield _ours_over_pgbench(world, seconds, rounds)
