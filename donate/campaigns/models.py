@@ -29,7 +29,7 @@ class Campaign(Base, kw_only=True):
 
     __tablename__ = "campaign"
     __table_args__ = (
-        CheckConstraint("ref ~ '^[a-z0-9-]{1,40}$'", name="ref"),
+        CheckConstraint("ref ~ '^[a-z0-9][a-z0-9-]{0,39}$'", name="ref"),
         CheckConstraint(STATES, name="state"),
         CheckConstraint("goal_minor > 0", name="goal_minor"),
         CheckConstraint("starts_on <= ends_on", name="span"),

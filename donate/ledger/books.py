@@ -7,9 +7,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from donate import clock
+from donate.errors import N_, DonateError
 from donate.ledger import chart
 from donate.ledger.models import Account, Book, FundStock, MerchantAccount
 from donate.tlog import leaf
+
+
+class BookOfOtherMode(DonateError):
+    """Play money would stand in real books, or real money in those of the sandbox; neither can ever be undone."""
+
+    sentence = N_("A merchant account that moves no money belongs to a sandbox book, and one that does to a live book.")
+    status = 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,9 @@ def open_fund(session: Session, *, book_id: int, campaign: str) -> int:
 def open_merchant_account(
     session: Session, *, book_id: int, ref: str, provider: str, livemode: bool, tariff: str
 ) -> MerchantAccount:
-    """The book's account at a provider."""
+    """The book's account at a provider. Raises BookOfOtherMode."""
+    if livemode != (session.get_one(Book, book_id).mode == "live") or (livemode and provider == "sandbox"):
+        raise BookOfOtherMode
     merchant = MerchantAccount(
         book_id=book_id, ref=ref, provider=provider, livemode=livemode, tariff=tariff, opened_at=clock.now()
     )

@@ -61,7 +61,7 @@ class Account(Base, kw_only=True):
         UniqueConstraint("book_id", "code"),
         UniqueConstraint("id", "book_id"),
         CheckConstraint("account_class IN ('asset', 'liability', 'fund', 'income', 'expense')", name="account_class"),
-        CheckConstraint("code ~ '^[a-z_]{1,20}(:[a-z0-9-]{1,40})?$'", name="code"),
+        CheckConstraint("code ~ '^[a-z][a-z_]{0,19}(:[a-z0-9][a-z0-9-]{0,39})?$'", name="code"),
     )
 
     id: Mapped[Id] = mapped_column(init=False)

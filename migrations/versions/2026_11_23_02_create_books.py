@@ -20,7 +20,7 @@ def upgrade() -> None:
     append_only(op, "ledger_check")
     facts = ("book", "merchant_account", "account", "entry", "transfer", "fund_release", "ledger_check")
     grant(op, "donate_web", "SELECT, INSERT", *facts, "entry_private", "entry_pending")
-    grant(op, "donate_web", "SELECT, INSERT, UPDATE", "fund_stock")
+    grant(op, "donate_web", "SELECT, INSERT, UPDATE (available_minor)", "fund_stock")
     grant(op, "donate_web", "SELECT", "account_total", "day_total", "campaign_total", "receipt_number")
     grant(op, "donate_sequencer", "SELECT", "book", "merchant_account", "account", "entry", "transfer", "entry_private")
     grant(op, "donate_sequencer", "SELECT", "ledger_check")
@@ -68,7 +68,8 @@ def _create_books() -> None:
         sa.CheckConstraint(
             "account_class IN ('asset', 'liability', 'fund', 'income', 'expense')", name="account_class"
         ),
-        sa.CheckConstraint("code ~ '^[a-z_]{1,20}(:[a-z0-9-]{1,40})?$'", name="code"),
+        # As a line of the public log spells it: one that it could not spell would stop the log for everybody.
+        sa.CheckConstraint("code ~ '^[a-z][a-z_]{0,19}(:[a-z0-9][a-z0-9-]{0,39})?$'", name="code"),
     )
 
 

@@ -80,5 +80,11 @@ def upgrade() -> None:
         ["due_at"],
         postgresql_where=sa.text("delivered_at IS NULL"),
     )
-    grant(op, "donate_web", "SELECT, INSERT, UPDATE", "provider_event")
+    # What the provider signed stands; only what became of it is written again.
+    grant(
+        op,
+        "donate_web",
+        "SELECT, INSERT, UPDATE (outcome, attempts, last_error, next_attempt_at)",
+        "provider_event",
+    )
     grant(op, "donate_web", "SELECT, INSERT, UPDATE, DELETE", "sandbox_object", "sandbox_reply", "sandbox_delivery")

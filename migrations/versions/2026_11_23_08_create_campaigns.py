@@ -65,7 +65,7 @@ def _create_campaign() -> None:
         sa.Column("raising_opened_at", MOMENT),
         sa.Column("raising_ended_at", MOMENT),
         sa.Column("closed_at", MOMENT),
-        sa.CheckConstraint("ref ~ '^[a-z0-9-]{1,40}$'", name="ref"),
+        sa.CheckConstraint("ref ~ '^[a-z0-9][a-z0-9-]{0,39}$'", name="ref"),
         sa.CheckConstraint(STATES, name="state"),
         sa.CheckConstraint("goal_minor > 0", name="goal_minor"),
         sa.CheckConstraint("starts_on <= ends_on", name="span"),

@@ -9,6 +9,7 @@ revision = "r09_giving"
 down_revision = "r08_campaigns"
 
 TIME = sa.DateTime(timezone=True)
+PROGRESS = "state, session_id, session_url, charge_id, fee_minor, booked_as, paid_at, fee_booked_at, next_sync_at"
 STATES = "'created', 'open', 'processing', 'expired', 'failed', 'paid', 'settled'"
 
 
@@ -17,7 +18,9 @@ def upgrade() -> None:
     _create_donation()
     _create_private()
     _create_unbooked_money()
-    grant(op, "donate_web", "SELECT, INSERT, UPDATE", "checkout", "unbooked_money")
+    # A checkout's amount, currency, account and secret are frozen; only how far it has come is written again.
+    grant(op, "donate_web", f"SELECT, INSERT, UPDATE ({PROGRESS})", "checkout")
+    grant(op, "donate_web", "SELECT, INSERT, UPDATE (explained_at, explanation)", "unbooked_money")
     # What was given is never edited; only the consent to show a name may be taken back.
     grant(op, "donate_web", "SELECT, INSERT, UPDATE (name_is_public)", "donation")
     grant(op, "donate_web", "SELECT, INSERT", "checkout_private", "donation_private")

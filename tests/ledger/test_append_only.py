@@ -43,6 +43,21 @@ def test_the_web_writes_no_totals_and_no_log(booked, table):
         session.execute(text(f"INSERT INTO {table} DEFAULT VALUES"))
 
 
+FROZEN = {
+    "checkout": ["amount_minor = 1", "currency = 'USD'", "merchant_account_id = 1", "book_id = 1", "secret = 'x'"],
+    "provider_event": ["body = ''", "kind = 'x'", "merchant = 'x'"],
+    "unbooked_money": ["amount_minor = 1", "is_in_suspense = true", "session_id = 'x'"],
+    "fund_stock": ["account_id = 1"],
+    "donation": ["amount_minor = 1", "campaign_ref = 'x'"],
+}
+
+
+@pytest.mark.parametrize(("table", "change"), [(table, change) for table in FROZEN for change in FROZEN[table]])
+def test_the_web_never_rewrites_what_was_agreed_or_heard(booked, table, change):
+    with pytest.raises(DBAPIError, match="permission denied"), booked.transaction(Role.WEB) as session:
+        session.execute(text(f"UPDATE {table} SET {change}"))
+
+
 def test_the_web_cannot_empty_the_queue(booked):
     with pytest.raises(DBAPIError, match="permission denied"), booked.transaction(Role.WEB) as session:
         session.execute(text("DELETE FROM entry_pending"))

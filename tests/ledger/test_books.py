@@ -1,3 +1,7 @@
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
 from donate.ledger import books, chart
 from tests.ledger.factories import open_book
 
@@ -13,6 +17,28 @@ def test_opening_a_fund_twice_is_one_fund(database):
         book_id = open_book(session)
         first = books.open_fund(session, book_id=book_id, campaign="tea")
         assert books.open_fund(session, book_id=book_id, campaign="tea") == first
+
+
+@pytest.mark.parametrize(
+    ("mode", "provider", "livemode"),
+    [("live", "sandbox", False), ("live", "sandbox", True), ("live", "stripe", False), ("sandbox", "stripe", True)],
+)
+def test_play_money_never_stands_in_a_live_book_nor_real_money_in_a_sandbox_one(database, mode, provider, livemode):
+    with database.transaction() as session:
+        book_id = open_book(session, mode=mode)
+        with pytest.raises(books.BookOfOtherMode):
+            books.open_merchant_account(
+                session, book_id=book_id, ref="lunch", provider=provider, livemode=livemode, tariff="mainland"
+            )
+
+
+@pytest.mark.parametrize("code", ["fund:-soup", "_bank", "fund:", "fund:Soup", "fund:soup "])
+def test_no_account_has_a_code_that_the_public_log_cannot_spell(database, code):
+    with pytest.raises(IntegrityError, match="account_code"), database.transaction() as session:
+        session.execute(
+            text("INSERT INTO account (book_id, code, account_class, opened_at) VALUES (:id, :code, 'fund', now())"),
+            {"id": open_book(session), "code": code},
+        )
 
 
 def test_every_reason_and_account_has_its_sentence():
