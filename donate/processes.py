@@ -18,7 +18,8 @@ from pathlib import Path
 
 LIFELINE = "DONATE_LIFELINE"
 GRACE_SECONDS = 10
-RESTART_SECONDS = 1
+RESTART_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 60
 # A part that dies this soon after its start, this often in a row, will not come up by trying again.
 TOO_SOON_SECONDS = 10
 MOST_QUICK_DEATHS = 3
@@ -26,10 +27,15 @@ MOST_QUICK_DEATHS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One long-running command, such as the web server."""
+    """One long-running command, such as the web server.
+
+    Without a vital part there is no sense in going on; any other one is started again for as long as it takes, since
+    the site takes money without its worker and its sequencer.
+    """
 
     name: str
     command: tuple[str, ...]
+    is_vital: bool = True
 
 
 @dataclass(slots=True)
@@ -107,11 +113,13 @@ class Parent:
         _kill_group(running.process, signal.SIGKILL)
         was_quick = time.monotonic() - running.started_at < TOO_SOON_SECONDS
         running.quick_deaths = running.quick_deaths + 1 if was_quick else 0
-        if running.quick_deaths >= MOST_QUICK_DEATHS:
+        if running.quick_deaths >= MOST_QUICK_DEATHS and running.part.is_vital:
             self.say(f"The {running.part.name} does not stay up; see {self.log or 'its last lines above'}.")
             return False
-        self.say(f"The {running.part.name} ended ({_how(running.process.returncode)}); it is started again.")
-        running.restart_at = time.monotonic() + RESTART_SECONDS
+        pause = min(RESTART_SECONDS * 2 ** min(running.quick_deaths, 10), LONGEST_PAUSE_SECONDS)
+        when = f" in {pause:.0f} seconds" if pause > 1 else ""
+        self.say(f"The {running.part.name} ended ({_how(running.process.returncode)}); it is started again{when}.")
+        running.restart_at = time.monotonic() + pause
         return True
 
     def _stop_all(self) -> None:

@@ -61,7 +61,7 @@ def demo(settings: Settings, host: str, port: int, fresh: bool) -> None:
         own_settings = read_settings(environ)
         logins = _world(own_settings, fresh, status.update)
         status.update("Starting the parts")
-        parts = [part_named(name, host, port) for name in (*PARTS, "trickle")]
+        parts = [part_named(name, host, port, is_vital=name == "web") for name in (*PARTS, "trickle")]
         _log(own_settings).unlink(missing_ok=True)
         parent = Parent(parts, environ, say=say, log=_log(own_settings))
 

@@ -42,7 +42,8 @@ def serve(settings: Settings, host: str, port: int, only: tuple[str, ...]) -> No
     The parent starts a part again when it dies, and nothing stays behind when the parent ends, even by kill -9. On
     several machines run the web with --only web on each, and the sequencer once.
     """
-    parts = [part_named(name, host, port) for name in PARTS if not only or name in only]
+    chosen = [name for name in PARTS if not only or name in only]
+    parts = [part_named(name, host, port, is_vital=name == "web" or len(chosen) == 1) for name in chosen]
     if not only or "web" in only:
         require_free_port(host, port)
     with opening.with_url(settings) as complete:
@@ -53,11 +54,11 @@ def serve(settings: Settings, host: str, port: int, only: tuple[str, ...]) -> No
         raise SystemExit(1)
 
 
-def part_named(name: str, host: str, port: int) -> Part:
+def part_named(name: str, host: str, port: int, *, is_vital: bool = True) -> Part:
     command = (sys.executable, "-m", "donate.cli", name)
     if name == "web":
-        return Part(name="web server", command=(*command, "--host", host, "--port", str(port)))
-    return Part(name=name, command=command)
+        return Part(name="web server", command=(*command, "--host", host, "--port", str(port)), is_vital=is_vital)
+    return Part(name=name, command=command, is_vital=is_vital)
 
 
 def prepare(settings: Settings, complete: Settings) -> None:

@@ -34,13 +34,20 @@ from donate.processes import Parent, Part
 processes.RESTART_SECONDS = 0.1
 processes.GRACE_SECONDS = 1
 part, folder, *behaviours = sys.argv[1:]
-parts = [Part(name=f"part {b}", command=(sys.executable, "-c", part, folder, b)) for b in behaviours]
+parts = [
+    Part(
+        name=f"part {b}",
+        command=(sys.executable, "-c", part, folder, b.removesuffix(" beside")),
+        is_vital=not b.endswith(" beside"),
+    )
+    for b in behaviours
+]
 sys.exit(0 if Parent(parts, os.environ).run() else 1)
 """
 
 
 class Family:
-    """A parent with parts of the given behaviours (steady, stubborn, dies), and what became of their processes."""
+    """A parent with parts of the given behaviours (steady, stubborn, dies; "beside": not vital), and what became of their processes."""
 
     def __init__(self, folder: Path, *behaviours: str) -> None:
         self._folder = folder

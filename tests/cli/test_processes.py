@@ -55,6 +55,14 @@ def test_a_part_that_does_not_stay_up_ends_the_parent_with_a_sentence(tmp_path: 
     assert not family.living()
 
 
+def test_a_part_beside_the_vital_one_is_tried_again_and_never_takes_it_along(tmp_path: Path) -> None:
+    family = Family(tmp_path, "steady", "dies beside")
+    eventually(lambda: len(family.pids()) >= 2 + 2 * 5)
+    assert family.process.poll() is None
+    assert family.end(signal.SIGTERM) == 0
+    assert not family.living()
+
+
 def test_a_worker_follows_the_process_that_started_it(tmp_path: Path) -> None:
     middle = (
         "import os, subprocess, sys, time\n"
