@@ -31,6 +31,7 @@ from donate.giving import organiser as giving_organiser
 from donate.giving import public as giving_public
 from donate.giving import staff as giving_staff
 from donate.payments import donor as sandbox_donor
+from donate.payments import staff as payments_staff
 from donate.people import session, signin, user
 from donate.settings import Settings
 
@@ -64,7 +65,7 @@ def hang_doors(app: Flask, settings: Settings) -> None:
         guard=web_guards.organiser,
     )
     hang(app, "reviewer", campaigns_reviewer.ROUTES, guard=web_guards.reviewer)
-    hang(app, "staff", campaigns_staff.ROUTES, giving_staff.ROUTES, guard=web_guards.admin)
+    hang(app, "staff", campaigns_staff.ROUTES, giving_staff.ROUTES, payments_staff.ROUTES, guard=web_guards.admin)
     hang(app, "auditor", auditing_auditor.ROUTES, guard=web_guards.auditor)
     hang(app, "webhooks", bare=webhooks.BARE_ROUTES)
 
