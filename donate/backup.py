@@ -82,13 +82,14 @@ def make_backup(url: str, files: Path, out: Path, progress: Progress) -> Note:
         progress("Writing the database")
         _run("pg_dump", url, "--format=custom", "--no-owner", "--file", str(dump))
         try:
-            with tarfile.open(half_written, "x") as tar:
+            # Readable for its owner only from the first byte on: it holds names and addresses.
+            private = os.open(half_written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(private, "wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
                 _add_bytes(tar, NOTE, json.dumps(asdict(note), indent=1).encode())
                 tar.add(dump, DUMP)
                 progress("Adding the uploaded files")
                 for path in _stored_files(files):
                     tar.add(path, f"{FILES}/{path.relative_to(files)}", recursive=False)
-            os.chmod(half_written, 0o600)  # it holds names and addresses
             half_written.rename(out)
         finally:
             half_written.unlink(missing_ok=True)

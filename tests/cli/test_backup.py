@@ -110,7 +110,11 @@ def test_files_are_not_overwritten_either(
 
 def test_a_backup_is_private_and_complete_or_absent(with_donation: Database, files: Path, tmp_path: Path) -> None:
     out = tmp_path / "b.tar"
-    backup.make_backup(plain(with_donation), files, out, silently)
+
+    def look(step: str) -> None:
+        assert [path for path in tmp_path.glob(".b.tar*") if path.stat().st_mode & 0o077] == [], step
+
+    backup.make_backup(plain(with_donation), files, out, look)
     assert out.stat().st_mode & 0o077 == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.tar", "files"]
     with pytest.raises(backup.FileExists):
