@@ -38,7 +38,7 @@ _lines = structlog.get_logger("donate.demo")
 
 
 @dataclass(frozen=True, slots=True)
-class SampleGift:
+class SampleDonation:
     """What was given, and on which account's page."""
 
     merchant: str
@@ -54,18 +54,18 @@ def trickle(database: Database, settings: Settings, stop: Event) -> None:
         if stop.wait(random.uniform(SHORTEST_PAUSE, LONGEST_PAUSE)):
             return
         try:
-            gift = give_once(settings, random)
-            if gift is None:
+            given = give_once(settings, random)
+            if given is None:
                 continue
-            carry_messages(settings, gift)
+            carry_messages(settings, given)
             if stop.wait(FEE_KNOWN_AFTER.total_seconds()):
                 return
-            carry_messages(settings, gift)
+            carry_messages(settings, given)
         except (DonateError, DBAPIError) as error:
             _lines.warning("a sample donation did not go through", problem=type(error).__name__)
 
 
-def give_once(settings: Settings, random: Random) -> SampleGift | None:
+def give_once(settings: Settings, random: Random) -> SampleDonation | None:
     """One donor gives to one open campaign; a few change their mind on the provider's page, and then it is None."""
     campaign = _open_campaign(random)
     if campaign is None:
@@ -86,7 +86,7 @@ def give_once(settings: Settings, random: Random) -> SampleGift | None:
     if random.random() < LEAVES:
         return None
     _press(random, new, merchant)
-    return SampleGift(merchant, campaign.ref, order.amount_minor)
+    return SampleDonation(merchant, campaign.ref, order.amount_minor)
 
 
 def _merchant_of(campaign: CampaignForGiving) -> tuple[int, str]:
@@ -107,10 +107,10 @@ def _press(random: Random, new: NewCheckout, merchant: str) -> None:
         outcomes.pay(session, merchant, session_id, new.order.method)
 
 
-def carry_messages(settings: Settings, gift: SampleGift, post: deliveries.Post | None = None) -> None:
+def carry_messages(settings: Settings, given: SampleDonation, post: deliveries.Post | None = None) -> None:
     """Post what the sandbox has to say, signed, to the running site; what is refused is sent again later."""
     to_site = post or deliveries.post_over_http(settings.base_url)
-    deliveries.deliver_due(settings.secret_key, to_site, merchant=gift.merchant)
+    deliveries.deliver_due(settings.secret_key, to_site, merchant=given.merchant)
 
 
 def _open_campaign(random: Random) -> CampaignForGiving | None:

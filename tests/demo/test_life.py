@@ -28,22 +28,22 @@ def received(sample: BuiltWorld, campaign: str) -> int:
         return session.scalars(select(CampaignTotal.received_minor).filter_by(campaign=campaign)).one()
 
 
-def give(sample: BuiltWorld, seed: int) -> life.SampleGift:
-    """One gift that was not thought better of."""
+def give(sample: BuiltWorld, seed: int) -> life.SampleDonation:
+    """One donation that was not thought better of."""
     random = Random(seed)
-    gift = None
-    while gift is None:
-        gift = life.give_once(sample.settings, random)
-    return gift
+    given = None
+    while given is None:
+        given = life.give_once(sample.settings, random)
+    return given
 
 
 def test_a_sample_donation_reaches_the_public_total_by_a_signed_message(sample: BuiltWorld):
     app = create_app(sample.settings, sample.database)
-    gift = give(sample, seed=1)
-    before = received(sample, gift.campaign)
-    life.carry_messages(sample.settings, gift, post_in_process(app))
+    given = give(sample, seed=1)
+    before = received(sample, given.campaign)
+    life.carry_messages(sample.settings, given, post_in_process(app))
     drain(sample.database)
-    assert received(sample, gift.campaign) == before + gift.amount_minor
+    assert received(sample, given.campaign) == before + given.amount_minor
     with sample.database.reading() as session:
         kinds = set(session.scalars(select(ProviderEvent.kind).where(ProviderEvent.outcome == "handled")))
     assert "checkout.session.completed" in kinds
@@ -51,10 +51,10 @@ def test_a_sample_donation_reaches_the_public_total_by_a_signed_message(sample: 
 
 def test_its_fee_follows_when_the_provider_knows_it(sample: BuiltWorld):
     app = create_app(sample.settings, sample.database)
-    gift = give(sample, seed=2)
-    life.carry_messages(sample.settings, gift, post_in_process(app))
+    given = give(sample, seed=2)
+    life.carry_messages(sample.settings, given, post_in_process(app))
     with clock.frozen_at(clock.now() + timedelta(seconds=4)):
-        life.carry_messages(sample.settings, gift, post_in_process(app))
+        life.carry_messages(sample.settings, given, post_in_process(app))
     with sample.database.reading() as session:
         newest = session.scalars(select(Checkout).order_by(Checkout.id.desc()).limit(1)).one()
     assert newest.state == "paid"
@@ -64,8 +64,8 @@ def test_its_fee_follows_when_the_provider_knows_it(sample: BuiltWorld):
 
 def test_only_open_campaigns_below_their_goal_are_given_to(sample: BuiltWorld):
     random = Random(3)
-    gifts = [gift for _ in range(12) if (gift := life.give_once(sample.settings, random)) is not None]
-    assert not {gift.campaign for gift in gifts} & {"jiaxian", "dongxiang", "tongde", "xichuan", "hefeng"}
+    donations = [given for _ in range(12) if (given := life.give_once(sample.settings, random)) is not None]
+    assert not {given.campaign for given in donations} & {"jiaxian", "dongxiang", "tongde", "xichuan", "hefeng"}
 
 
 @pytest.fixture
