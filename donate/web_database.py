@@ -14,19 +14,12 @@ from donate.settings import Settings
 def attach(app: Flask, settings: Settings, database: Database | None) -> None:
     """Bind `database`, or the one that the settings name, before every request."""
     chosen = database or _open(settings)
-    app.extensions["donate_database"] = chosen
 
     def bind() -> None:
         db.bind(chosen)
         limits.bind_key(settings.secret_key)
 
     app.before_request(bind)
-
-
-def database_of(app: Flask) -> Database:
-    database = app.extensions["donate_database"]
-    assert isinstance(database, Database)
-    return database
 
 
 def _open(settings: Settings) -> Database:
