@@ -170,8 +170,10 @@ def _line_item(line: Line, currency: str) -> SessionCreateParamsLineItem:
 
 
 def _status(session: str | None, payment: str | None, intent: str | None) -> CheckoutStatus:
-    if payment in ("paid", "no_payment_required"):
+    if payment == "paid":
         return "paid"
+    if payment == "no_payment_required":  # complete, and nobody was charged anything: nothing was given
+        return "failed"
     if session == "expired":
         return "expired"
     if session == "complete":  # the donor is done and the money is on its way, or it turned back

@@ -149,6 +149,14 @@ def test_a_wrong_amount_goes_to_suspense(client: FlaskClient, settings: Settings
     assert "not as agreed" in page
 
 
+def test_a_page_that_was_left_without_a_charge_is_no_donation(
+    client: FlaskClient, settings: Settings, made: Checkout
+) -> None:
+    body = event(made, amount_total=0, payment_status="no_payment_required")
+    assert post(client, settings, body) == 200
+    assert (make.booked(), make.checkout(made.public_id).state) == ([], "failed")
+
+
 def test_another_accounts_message_does_not_book_to_our_campaign(
     client: FlaskClient, settings: Settings, made: Checkout
 ) -> None:
