@@ -58,6 +58,12 @@ def test_the_web_never_rewrites_what_was_agreed_or_heard(booked, table, change):
         session.execute(text(f"UPDATE {table} SET {change}"))
 
 
+def test_the_sequencer_never_reads_what_is_private(booked):
+    for table in ("entry_private", "donation_private", "checkout_private", "users"):
+        with pytest.raises(DBAPIError, match="permission denied"), booked.transaction(Role.SEQUENCER) as session:
+            session.execute(text(f"SELECT * FROM {table}"))
+
+
 def test_the_web_cannot_empty_the_queue(booked):
     with pytest.raises(DBAPIError, match="permission denied"), booked.transaction(Role.WEB) as session:
         session.execute(text("DELETE FROM entry_pending"))
