@@ -13,6 +13,7 @@ from sqlalchemy import (
     SmallInteger,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -81,6 +82,8 @@ class Entry(Base, kw_only=True):
         UniqueConstraint("id", "book_id"),
         ForeignKeyConstraint(["reverses", "book_id"], ["entry.id", "entry.book_id"]),
         CheckConstraint("(reason = 'reversal') = (reverses IS NOT NULL)", name="reverses"),
+        # Of reversals alone: every other entry would pay for a null in it.
+        Index("entry_reverses_key", "reverses", unique=True, postgresql_where=text("reverses IS NOT NULL")),
         CheckConstraint("octet_length(commitment) = 32", name="commitment"),
     )
 
@@ -92,7 +95,7 @@ class Entry(Base, kw_only=True):
     reference: Mapped[str | None]  # opaque: the provider's or the bank's
     effective_on: Mapped[date]  # in the book's time zone
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    reverses: Mapped[int | None] = mapped_column(unique=True)
+    reverses: Mapped[int | None]  # once at most
     document_sha256: Mapped[bytes | None]
     note_sha256: Mapped[bytes | None]  # of salt and note, so that erasing the salt makes it opaque
     commitment: Mapped[bytes]

@@ -96,10 +96,12 @@ def _open_checkouts(world: Site, example: str, count: int) -> list[tuple[str, st
                 """
                 WITH made AS (
                   INSERT INTO checkout (public_id, book_id, merchant_account_id, amount_minor, currency, method, secret,
-                                        content_sha256, locale, state, session_id, created_at, expires_at)
+                                        content_sha256, locale, state, session_id, created_at, expires_at,
+                                        next_sync_at)
                   SELECT gen_random_uuid(), book_id, merchant_account_id, amount_minor, currency, method,
                          gen_random_uuid()::text, content_sha256, locale, 'open',
-                         'cs_test_' || replace(gen_random_uuid()::text, '-', ''), created_at, expires_at
+                         'cs_test_' || replace(gen_random_uuid()::text, '-', ''), created_at, expires_at,
+                         expires_at
                   FROM checkout, generate_series(1, :count) WHERE public_id = CAST(:example AS uuid)
                   RETURNING id, public_id, session_id
                 ), given AS (
