@@ -15,7 +15,8 @@ def file(sha256: str, extension: str) -> Response:
         if not photos.is_public(session, digest):
             raise NotFound
     response = Response(store().read(digest), content_type=CONTENT_TYPES[extension])
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    # A day and no longer: a photo that is taken down, perhaps of a child, must leave every cache on the way soon.
+    response.headers["Cache-Control"] = "public, max-age=86400, immutable"
     response.headers["Content-Security-Policy"] = "default-src 'none'"
     response.set_etag(sha256)
     return response
