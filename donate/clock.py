@@ -16,7 +16,12 @@ def now() -> datetime:
 
 def today(time_zone: str) -> date:
     """The current date where the book keeps its days, such as `Asia/Shanghai`."""
-    return now().astimezone(ZoneInfo(time_zone)).date()
+    return day_of(now(), time_zone)
+
+
+def day_of(moment: datetime, time_zone: str) -> date:
+    """The date of a moment where the book keeps its days."""
+    return moment.astimezone(ZoneInfo(time_zone)).date()
 
 
 @contextmanager

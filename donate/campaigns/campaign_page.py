@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, literal_column, select
 from sqlalchemy.orm import Session, aliased
 
+from donate import clock
 from donate.campaigns.clocks import progress_due_on
 from donate.campaigns.figures import TOTAL_COLUMNS, Figures, Wide, figures, with_total
 from donate.campaigns.lifecycle import PUBLIC, State
@@ -73,7 +74,7 @@ class UpdateSummary:
     opening_zh: str
     opening_en: str
     is_narrative: bool
-    published_at: datetime
+    published_on: date  # in the book's time zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +135,10 @@ class CampaignPage:
             return None
         if (row.ends_on - row.starts_on).days <= LONG_DAYS:
             return None
-        last = self.updates[0].published_at if self.updates else row.raising_opened_at
-        return progress_due_on(last.date() if last else row.starts_on)
+        if self.updates:
+            return progress_due_on(self.updates[0].published_on)
+        opened_at = row.raising_opened_at
+        return progress_due_on(clock.day_of(opened_at, self.time_zone) if opened_at else row.starts_on)
 
 
 _REFERENCE = re.compile(r"[a-z0-9-]{1,40}", re.ASCII)
@@ -149,8 +152,8 @@ def is_reference(typed: str) -> bool:
 _Host, _Partner = aliased(Organisation), aliased(Organisation)
 
 
-def campaign_page(session: Session, ref: str, on: date) -> CampaignPage:
-    """The page of a public campaign on a day. Raises NotFound."""
+def campaign_page(session: Session, ref: str) -> CampaignPage:
+    """The page of a public campaign, today where its book keeps its days. Raises NotFound."""
     if not is_reference(ref):
         raise NotFound
     query: Wide = (
@@ -168,6 +171,7 @@ def campaign_page(session: Session, ref: str, on: date) -> CampaignPage:
     if row is None:
         raise NotFound
     campaign, host, partner, time_zone, licences, prices, schools, updates, tariff, *rest = row
+    on = clock.today(time_zone)
     price_lines = tuple(PriceLine(date.fromisoformat(day), *others) for day, *others in prices or ())
     if not price_lines:
         raise NotFound
@@ -183,7 +187,7 @@ def campaign_page(session: Session, ref: str, on: date) -> CampaignPage:
         figures=figures(campaign, current.amount_minor, rest[len(PLACE_COLUMNS) :]),
         prices=price_lines,
         schools=tuple(SchoolName(*names) for names in schools or ()),
-        updates=tuple(_update(values) for values in updates or ()),
+        updates=tuple(_update(values, time_zone) for values in updates or ()),
         tariff=tariff,
     )
 
@@ -216,10 +220,10 @@ _TARIFF: ColumnElement[Any] = literal_column(
 )
 
 
-def _update(values: Sequence[Any]) -> UpdateSummary:
+def _update(values: Sequence[Any], time_zone: str) -> UpdateSummary:
     update_id, title_zh, title_en, opening_zh, opening_en, is_narrative, published_at = values
-    at = datetime.fromisoformat(published_at)
-    return UpdateSummary(update_id, title_zh, title_en, opening_zh, opening_en, is_narrative, at)
+    published_on = clock.day_of(datetime.fromisoformat(published_at), time_zone)
+    return UpdateSummary(update_id, title_zh, title_en, opening_zh, opening_en, is_narrative, published_on)
 
 
 def _party(row: Organisation) -> Party:
@@ -252,6 +256,7 @@ class UpdatePage:
 
     update: CampaignUpdate
     published_at: datetime
+    edited_on: date | None  # in the book's time zone
     campaign_ref: str
     title_zh: str  # of the campaign
     title_en: str
@@ -286,6 +291,7 @@ def update_page(session: Session, ref: str, update_id: int) -> UpdatePage:
     return UpdatePage(
         update=update,
         published_at=update.published_at,
+        edited_on=clock.day_of(update.edited_at, time_zone) if update.edited_at else None,
         campaign_ref=ref,
         title_zh=title_zh,
         title_en=title_en,

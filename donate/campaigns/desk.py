@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
+from donate import clock
 from donate.campaigns import clocks, service
 from donate.campaigns.complaints import TIME_ZONE
 from donate.campaigns.counties import County, county_of
@@ -255,7 +255,7 @@ def _lines(session: Session, condition: ColumnElement[bool]) -> list[DeskLine]:
 
 
 def _day(moment: datetime | None) -> date | None:
-    return moment.astimezone(ZoneInfo(TIME_ZONE)).date() if moment else None
+    return clock.day_of(moment, TIME_ZONE) if moment else None
 
 
 def _steps(session: Session, campaign_id: int) -> list[Step]:

@@ -5,17 +5,18 @@ Every query costs what its page holds, or at most one row a campaign; none count
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
+from donate import clock
 from donate.campaigns.figures import TOTAL_COLUMNS, AsOf, Figures, Wide, figures, price_on, with_total
 from donate.campaigns.lifecycle import PUBLIC, State
 from donate.campaigns.models import Campaign, CampaignSchool, CampaignUpdate
 from donate.ledger.chart import Reason
-from donate.ledger.models import CampaignTotal, DayTotal, Entry
+from donate.ledger.models import Book, CampaignTotal, DayTotal, Entry
 from donate.organisations.models import Organisation
 from donate.places.folding import folded
 from donate.places.models import Place
@@ -92,7 +93,7 @@ class UpdateLine:
     campaign_title_en: str
     title_zh: str
     title_en: str
-    published_at: datetime
+    published_on: date  # in its book's time zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,8 +293,9 @@ def _counties(session: Session, wanted: Filter) -> tuple[CountyLine, ...]:
 
 def _newest_updates(session: Session, most: int = 3) -> tuple[UpdateLine, ...]:
     rows = session.execute(
-        select(CampaignUpdate, Campaign.ref, Campaign.title_zh, Campaign.title_en)
+        select(CampaignUpdate, Campaign.ref, Campaign.title_zh, Campaign.title_en, Book.time_zone)
         .join(Campaign, Campaign.id == CampaignUpdate.campaign_id)
+        .join(Book, Book.id == Campaign.book_id)
         .where(CampaignUpdate.published_at.is_not(None), Campaign.state.in_(PUBLIC))
         .order_by(CampaignUpdate.published_at.desc(), CampaignUpdate.id.desc())
         .limit(most)
@@ -306,9 +308,9 @@ def _newest_updates(session: Session, most: int = 3) -> tuple[UpdateLine, ...]:
             campaign_title_en=title_en,
             title_zh=update.title_zh,
             title_en=update.title_en,
-            published_at=update.published_at,
+            published_on=clock.day_of(update.published_at, time_zone),
         )
-        for update, ref, title_zh, title_en in rows
+        for update, ref, title_zh, title_en, time_zone in rows
         if update.published_at is not None
     )
 

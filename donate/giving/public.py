@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from flask import render_template
 
-from donate import clock
 from donate.campaigns import markdown
 from donate.campaigns.campaign_page import campaign_page
 from donate.db import reading
@@ -13,15 +12,12 @@ from donate.giving import pages
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
-TIME_ZONE = "Asia/Shanghai"
-
 
 def campaign(ref: str) -> "ResponseReturnValue":
     """The form on this page is a GET to the give page, so the page holds nothing of its reader and may be kept."""
-    today = clock.today(TIME_ZONE)
     with reading() as session:
-        page = campaign_page(session, ref, today)
-        recent = pages.recent_donations(session, page.campaign.book_id, ref, today)
+        page = campaign_page(session, ref)
+        recent = pages.recent_donations(session, page.campaign.book_id, ref, page.on)
     return render_template(
         "public/campaign.html",
         page=page,

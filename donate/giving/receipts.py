@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -106,7 +105,7 @@ def receipt_page(session: Session, secret: str) -> ReceiptPage | None:
         return None
     donations = _donations(session, checkout)
     time_zone = session.scalars(select(Book.time_zone).where(Book.id == checkout.book_id)).one()
-    paid_on = checkout.paid_at.astimezone(ZoneInfo(time_zone)).date()
+    paid_on = clock.day_of(checkout.paid_at, time_zone)
     booked = _booked(session, checkout, [donation for donation, _ in donations])
     fees = _fee_parts(checkout, [donation for donation, _ in donations])
     receipts = tuple(

@@ -1,6 +1,6 @@
 """What everybody sees of campaigns: home, the list, an update, an organisation."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from flask.testing import FlaskClient
@@ -157,6 +157,19 @@ def test_an_update_shows_its_text_and_harms_nobody(database: Database, client: F
     assert "<script" not in text
     assert client.get(f"/en/c/yunxi/updates/{hidden_id}").status_code == 404
     assert client.get(f"/en/c/other/updates/{update_id}").status_code == 404
+
+
+def test_the_day_of_an_update_is_that_of_its_book(database: Database, client: FlaskClient) -> None:
+    """Six in the morning in China is the day before in UTC."""
+    with transaction() as session:
+        campaign = factories.raising(session, ref="yunxi")
+        update = factories.update(session, campaign)
+        update.published_at = datetime(2026, 3, 1, 22, tzinfo=UTC)
+        update.edited_at = datetime(2026, 3, 4, 22, tzinfo=UTC)
+        update_id = update.id
+    for path in ("/en/", "/en/c/yunxi", f"/en/c/yunxi/updates/{update_id}"):
+        assert "2 March 2026" in client.get(path).text, path
+    assert "changed on 5 March 2026" in client.get(f"/en/c/yunxi/updates/{update_id}").text
 
 
 def test_an_organisation_shows_its_licence_and_says_when_it_has_run_out(

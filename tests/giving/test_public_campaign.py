@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,11 +16,12 @@ from donate.campaigns.models import Campaign, UnitPrice
 from donate.db import Database, Role, reading, transaction
 from donate.giving.models import Checkout, Donation, DonationPrivate
 from donate.giving.pages import recent_donations
-from donate.ledger import journal
+from donate.ledger import books, journal
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.models import MerchantAccount
 from donate.organisations.models import Licence
 from donate.sequencer import drain
+from tests.campaigns import factories as campaigns
 from tests.giving import factories
 
 CANARY = "Canary Kanarienvogel"
@@ -186,6 +188,24 @@ def test_an_expired_licence_takes_the_form_away_and_says_why(database: Database,
     assert "No donations at the moment" in text
     assert "is not valid today" in text
     assert 'name="amount"' not in text
+
+
+def test_the_page_closes_with_the_last_day_of_its_own_book(database: Database, client: FlaskClient) -> None:
+    """At seven in the evening of the last day in New York it is the next day in China."""
+    last = clock.today("America/New_York")
+    with transaction() as session:
+        host = factories.host(session, ref="abroad")
+        book = books.open_book(
+            session, ref="abroad-usd", host="abroad", currency="USD", mode="sandbox", time_zone="America/New_York"
+        )
+        factories.open_merchant(session, book.id, "abroad", tariff="overseas")
+        campaigns.raising(session, ref="abroad", host=host, ends_on=last)
+    evening = datetime.combine(last, time(19), ZoneInfo("America/New_York"))
+    with clock.frozen_at(evening):
+        assert 'action="/en/give/abroad"' in client.get("/en/c/abroad").text
+        assert client.get("/en/give/abroad").status_code == 200
+    with clock.frozen_at(evening + timedelta(hours=6)):
+        assert 'action="/zh/give/abroad"' not in client.get("/zh/c/abroad").text
 
 
 def test_the_price_has_its_history_and_its_source(database: Database, client: FlaskClient, campaign: str) -> None:
