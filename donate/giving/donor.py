@@ -1,9 +1,9 @@
 """The donor's door: give, confirming, receipt. No session and no cookie; what is private hangs on a secret link."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import timedelta
 
+import structlog
 from flask import Response, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
@@ -22,6 +22,8 @@ from donate.payments.gateway import ProviderRefused, ProviderUnavailable
 from donate.people import limits
 from donate.same_site import require_same_site
 from donate.settings import Settings
+
+log = structlog.get_logger("donate.giving")
 
 # Card testing is the normal attack. Many donors share one network, few share a browser's name within it.
 WITHIN = timedelta(minutes=10)
@@ -149,9 +151,12 @@ def confirming(secret: str) -> Answer:
     with reading() as session:
         progress = progress_of(session, secret)
     if progress.is_waiting:
-        # Where the provider does not answer, the page goes on saying that it is being confirmed, which is true.
-        with suppress(ProviderUnavailable, ProviderRefused):
+        # Where the provider does not answer, or what it says cannot be booked yet, the page goes on saying that it is
+        # being confirmed, which is true; an error would make who has paid pay again.
+        try:
             sync_checkout(progress.public_id, current_app.config["SETTINGS"])
+        except DonateError as error:
+            log.warning("sync_failed", checkout=str(progress.public_id), error=type(error).__name__)
         with reading() as session:
             progress = progress_of(session, secret)
     if progress.is_booked:

@@ -9,10 +9,13 @@ from sqlalchemy import text
 
 from donate import clock, sequencer
 from donate.db import Database, Role, transaction
+from donate.errors import DonateError
 from donate.giving import queries
+from donate.giving.fees import FeeInOtherCurrency
 from donate.giving.models import Checkout
 from donate.giving.qr import qr_code
 from donate.giving.sync import sync_checkout
+from donate.ledger.journal import UnknownAccount
 from donate.payments.gateway import ProviderUnavailable
 from donate.settings import Settings
 from tests.giving import factories as make
@@ -109,6 +112,21 @@ def test_the_confirming_page_claims_nothing_before_our_row_says_so(
         assert "Thank you" not in page.text
         assert client.get(f"/en/r/{made.secret}").status_code == 303
     assert client.get(f"/en/paid/{made.secret}").headers["Location"] == f"/en/r/{made.secret}"
+
+
+@pytest.mark.parametrize("error", [ProviderUnavailable(), UnknownAccount(key="x"), FeeInOtherCurrency(currency="USD")])
+def test_who_has_paid_meets_no_error_though_it_cannot_be_booked_yet(
+    client: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch, error: DonateError
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    make.raising()
+    made = make.paid_in_sandbox(settings)
+    monkeypatch.setattr("donate.giving.sync.move_towards", fail)
+    page = client.get(f"/en/paid/{made.secret}")
+    assert page.status_code == 200
+    assert "Nothing was charged" not in page.text
 
 
 def test_an_unpaid_checkout_can_be_gone_on_with(client: FlaskClient, settings: Settings) -> None:
