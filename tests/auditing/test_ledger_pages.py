@@ -2,11 +2,13 @@
 
 import re
 from datetime import date
+from html import unescape
 
 import pytest
 from flask.testing import FlaskClient
 
 from donate.db import Database
+from donate.giving.checks import ALL_CHECKS
 from donate.ledger import journal
 from donate.ledger.chart import Reason
 from donate.ledger.journal import Leg
@@ -46,6 +48,11 @@ def test_every_line_of_the_log_has_its_page(client: FlaskClient, database: Datab
         assert answer.status_code == 200, index
     assert "po_1" in answer.text
     assert "sha256sum" in answer.text
+
+
+def test_the_page_on_checking_names_every_check_that_is_run(client: FlaskClient) -> None:
+    page = unescape(client.get("/en/how-to-check").text)
+    assert [check.name for check in ALL_CHECKS if check.sentence not in page] == []
 
 
 def test_an_entry_that_waits_for_its_number_is_not_shown(client: FlaskClient, database: Database, book_id: int) -> None:

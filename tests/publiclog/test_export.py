@@ -17,6 +17,7 @@ from donate.ledger.chart import Reason
 from donate.ledger.journal import Leg
 from donate.publiclog.export import BLOCK_BYTES, COLUMNS, stream_csv
 from donate.sequencer import drain
+from donate.settings import Settings
 from tests.ledger.factories import donation, open_book
 
 # The same rows from the books' own tables, not from the leaves.
@@ -131,6 +132,18 @@ def test_over_http_it_is_a_file_named_for_its_last_entry(client: FlaskClient, da
     assert answer.content_type == "text/csv; charset=utf-8; header=present"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="ledger-as-of-4.csv"'
     assert answer.data == exported(database)
+
+
+def test_slow_readers_leave_room_for_everybody_else(client: FlaskClient, settings: Settings, book_id: int) -> None:
+    slow = [client.get("/ledger.csv") for _ in range(settings.threads // 2)]
+    refused = client.get("/ledger.csv")
+    assert refused.status_code == 503
+    assert "Retry-After" in refused.headers
+    assert client.get("/en/ledger").status_code == 200
+    slow.pop().close()
+    assert client.get("/ledger.csv").data.startswith(b"entry,")
+    del slow  # who goes away without a word gives the place back, too
+    assert client.head("/ledger.csv").status_code == client.get("/ledger.csv").status_code == 200
 
 
 @pytest.mark.parametrize("ref", ["rice", "unknown", "-", "A B", "%00"])
