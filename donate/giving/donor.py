@@ -150,18 +150,20 @@ def confirming(secret: str) -> Answer:
     """Back from the provider: asks it, and claims nothing before our own row says so."""
     with reading() as session:
         progress = progress_of(session, secret)
+    is_asked = True
     if progress.is_waiting:
         # Where the provider does not answer, or what it says cannot be booked yet, the page goes on saying that it is
-        # being confirmed, which is true; an error would make who has paid pay again.
+        # being confirmed, which is true; an error, or "nothing has been paid", would make who has paid pay again.
         try:
             sync_checkout(progress.public_id, current_app.config["SETTINGS"])
         except DonateError as error:
+            is_asked = False
             log.warning("sync_failed", checkout=str(progress.public_id), error=type(error).__name__)
         with reading() as session:
             progress = progress_of(session, secret)
     if progress.is_booked:
         return redirect(url_for("donor.receipt", secret=secret), 303)
-    return _private(render_template("donor/confirming.html", progress=progress))
+    return _private(render_template("donor/confirming.html", progress=progress, is_asked=is_asked))
 
 
 def receipt(secret: str) -> Answer:

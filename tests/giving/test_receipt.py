@@ -108,7 +108,9 @@ def test_the_confirming_page_claims_nothing_before_our_row_says_so(
         patch.setattr("donate.payments.stripe.StripeGateway.read_session", down)
         page = client.get(f"/en/paid/{made.secret}")
         assert (page.status_code, 'http-equiv="refresh"' in page.text) == (200, True)
-        assert "nothing has been paid yet" in page.text
+        assert "you need not pay again" in page.text
+        assert "othing has been paid yet" not in page.text
+        assert str(made.session_url) not in page.text
         assert "Thank you" not in page.text
         assert client.get(f"/en/r/{made.secret}").status_code == 303
     assert client.get(f"/en/paid/{made.secret}").headers["Location"] == f"/en/r/{made.secret}"
@@ -133,6 +135,7 @@ def test_an_unpaid_checkout_can_be_gone_on_with(client: FlaskClient, settings: S
     make.raising()
     made = make.opened(settings)
     page = client.get(f"/en/paid/{made.secret}").text
+    assert "Nothing has been paid yet" in page
     assert str(made.session_url) in page
     assert make.booked() == []
 
