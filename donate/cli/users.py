@@ -1,4 +1,4 @@
-"""`donate user`: the first users of an installation, and a way in for whoever forgot the password."""
+"""`donate user`: the first users of an installation, a way in for whoever forgot the password, and out for whoever left."""
 
 import secrets
 
@@ -17,7 +17,7 @@ PASSWORD_BYTES = 15
 
 @click.group()
 def user() -> None:
-    """Make users who can sign in, and give them a new password."""
+    """Make users who can sign in, give them a new password, close their sign-in."""
 
 
 @user.command()
@@ -72,6 +72,19 @@ def password(settings: Settings, email: str, prompt: bool) -> None:
     click.echo("The password is changed.")
     if not prompt:
         click.echo(f"Password: {new}")
+
+
+@user.command()
+@click.option("--email", required=True, help="The address that the user signs in with.")
+@pass_settings
+def deactivate(settings: Settings, email: str) -> None:
+    """Close a user's sign-in for good, and sign them out everywhere.
+
+    What they did keeps their name.
+    """
+    with opened(settings, pool_size=1) as database, database.transaction() as session:
+        service.deactivate(session, user_id=service.user_id_of(session, email=email))
+    click.echo("The user can no longer sign in.")
 
 
 def _asked_password() -> str:

@@ -97,14 +97,6 @@ def deactivate(session: Session, *, user_id: int) -> None:
     session.flush()
 
 
-def set_role(session: Session, *, user_id: int, role: str | None) -> None:
-    """Give or take the global role; sessions end, so that nobody goes on with the old one."""
-    user = _locked(session, user_id)
-    user.role = _known(GlobalRole, role)
-    user.session_version += 1
-    session.flush()
-
-
 def add_membership(session: Session, *, user_id: int, organisation: str, role: str) -> None:
     """Give a user a role in an organisation; giving it twice changes nothing."""
     known = _known(MembershipRole, role)
