@@ -95,14 +95,6 @@ def has_agreement(session: Session, *, host_id: int, partner_id: int, on: date) 
     return found is not None
 
 
-def organisation_facts(session: Session, ref: str) -> OrganisationFacts:
-    """The organisation of a public reference. Raises NotFound."""
-    row = session.scalar(select(Organisation).filter_by(ref=ref))
-    if row is None:
-        raise NotFound
-    return _facts(row)
-
-
 def organisation_facts_by_id(session: Session, organisation_id: int) -> OrganisationFacts:
     """The organisation of an id that another row holds."""
     return _facts(session.get_one(Organisation, organisation_id))
