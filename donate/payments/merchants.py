@@ -27,7 +27,7 @@ def gateway_for(merchant: MerchantRef, settings: Settings) -> Gateway:
         if not settings.is_sandbox:
             raise SandboxClosed
         return _sandbox_gateway(merchant, settings.secret_key, settings.base_url)
-    name = merchant.ref.lower().replace("-", "_")  # as the environment's names have it
+    name = _name_of(merchant)
     setting = f"DONATE_STRIPE_{name.upper()}_KEY"
     key = settings.stripe_keys.get(name)
     if key is None:
@@ -35,10 +35,21 @@ def gateway_for(merchant: MerchantRef, settings: Settings) -> Gateway:
     return _stripe_gateway(merchant, key, settings.stripe_webhook_secrets.get(name, ()), setting)
 
 
+def _name_of(merchant: MerchantRef) -> str:
+    """As the environment's names have it."""
+    return merchant.ref.lower().replace("-", "_")
+
+
 def require_usable(merchants: Iterable[MerchantRef], settings: Settings) -> None:
     """Refuse at start-up what would fail at the first donation. Raises BadSetting or SandboxClosed."""
+    held: dict[str, str] = {}
     for merchant in merchants:
         gateway_for(merchant, settings)
+        if merchant.provider == "stripe" and held.setdefault(_name_of(merchant), merchant.ref) != merchant.ref:
+            raise BadSetting(
+                name=f"DONATE_STRIPE_{_name_of(merchant).upper()}_KEY",
+                problem=f"would serve two merchant accounts, {held[_name_of(merchant)]} and {merchant.ref}",
+            )
 
 
 @lru_cache(maxsize=64)

@@ -37,6 +37,13 @@ def test_an_account_without_a_key_may_not(database: Database, tmp_path: Path) ->
         require_usable_accounts(with_key(tmp_path))
 
 
+def test_two_accounts_that_one_key_would_serve_may_not(database: Database, tmp_path: Path) -> None:
+    account("lunch")
+    account("Lunch")
+    with pytest.raises(BadSetting, match="two merchant accounts, lunch and Lunch"):
+        require_usable_accounts(with_key(tmp_path))
+
+
 def test_a_live_account_with_a_test_key_may_not(database: Database, tmp_path: Path) -> None:
     account("lunch", livemode=True)
     with pytest.raises(BadSetting, match="DONATE_STRIPE_LUNCH_KEY: is no live key"):
