@@ -18,6 +18,9 @@ NAME_LENGTH = 60
 WORDS_LENGTH = 500
 EMAIL_LENGTH = 254
 MOST_LINES = 10
+# Amounts offered, in units: a meal, a school week, a school month, a school term; more where the least is dear.
+OFFERED = (1, 5, 20, 60, 180, 600)
+MOST_OFFERED = 4
 OWN = "own"
 OWN_BEFORE = "own-before"  # what the page itself wrote into the open field
 
@@ -90,6 +93,12 @@ class Terms:
     def minimum_minor(self) -> int:
         """The smallest amount that any way of paying takes."""
         return min(self.rule(method).minimum_minor for method in self.methods)
+
+    def offered(self, price_minor: int) -> tuple[int, ...]:
+        """The amounts that a form offers beside its open field, in units of this price: only what can be paid."""
+        largest = self.rule(self.methods[0]).largest_minor
+        counts = tuple(count for count in OFFERED if self.minimum_minor <= count * price_minor <= largest)
+        return counts[:MOST_OFFERED]
 
 
 @dataclass(frozen=True, slots=True)

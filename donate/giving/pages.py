@@ -9,17 +9,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from donate.campaigns.campaign_page import CampaignPage
+from donate.giving.forms import Terms
 from donate.ledger.totals import DONATIONS
-from donate.payments import tariffs
 
 NAMED = 6
 DAYS = 3
 LOOK_BACK_DAYS = 60
 # How many of the newest named donations are looked through for ones that were paid and numbered.
 NAMED_CANDIDATES = 60
-# Amounts offered, in units: a meal, a school week, a school month, a school term.
-OFFERED = (1, 5, 20, 60, 180, 600)
-OFFERED_COUNT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +114,7 @@ def offer(page: CampaignPage) -> Offer | None:
     """The amounts that the form offers; None where nothing can be paid at all."""
     if page.tariff is None or page.giving.closed_reason is not None:
         return None
-    currency, price = page.figures.currency, page.figures.price_minor
-    methods = tariffs.methods_of(currency, page.on, page.tariff)
-    if not methods:
+    terms = Terms(currency=page.figures.currency, tariff=page.tariff, on=page.on)
+    if not terms.methods:
         return None
-    least = min(tariffs.rule_for(method, currency, page.on, page.tariff).minimum_minor for method in methods)
-    counts = tuple(count for count in OFFERED if count * price >= least)
-    return Offer(counts[:OFFERED_COUNT], least)
+    return Offer(terms.offered(page.figures.price_minor), terms.minimum_minor)

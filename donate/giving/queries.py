@@ -20,8 +20,6 @@ from donate.organisations.models import Organisation
 from donate.payments.tariffs import Rule
 from donate.text import InBoth
 
-MEAL_COUNTS = (1, 5, 20, 60)
-
 
 class SeveralHosts(DonateError):
     """A payment goes to one merchant account, so to one book."""
@@ -73,10 +71,8 @@ class GivePage:
 
     @property
     def meal_counts(self) -> tuple[int, ...]:
-        """Amounts named as meals, those left out that no way of paying takes."""
-        price = self.campaign.unit_price_minor
-        least, largest = self.terms.minimum_minor, self.terms.rule(self.terms.methods[0]).largest_minor
-        return tuple(count for count in MEAL_COUNTS if least <= count * price <= largest)
+        """Amounts named as meals, the same as on the campaign's page."""
+        return self.terms.offered(self.campaign.unit_price_minor)
 
     def fees(self, amount_minor: int | None) -> tuple[FeeShown, ...]:
         """The fee of each way for an amount, or for five meals while none is chosen."""

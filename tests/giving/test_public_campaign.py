@@ -1,5 +1,6 @@
 """The page of a campaign: figures of numbered entries, names by consent, few statements, the form to give."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
@@ -174,8 +175,10 @@ def test_the_amounts_offered_are_ones_that_can_be_paid(database: Database, clien
     with transaction() as session:
         book_id = session.scalars(select(Campaign.book_id).filter_by(ref="yunxi")).one()
         factories.open_merchant(session, book_id, "cards", tariff="overseas")
-    text = client.get("/en/c/yunxi").text
-    assert 'value="15.00"' in text
+    offered = [
+        re.findall(r'name="amount" value="([0-9.]+)"', client.get(f"/en/{path}/yunxi").text) for path in ("c", "give")
+    ]
+    assert offered == [["15.00", "60.00", "180.00", "540.00"]] * 2  # a card takes no 3.00
 
 
 def test_an_expired_licence_takes_the_form_away_and_says_why(database: Database, client: FlaskClient) -> None:
