@@ -62,7 +62,9 @@ def _merchant_of(_database_url: str, ref: str) -> MerchantRef:
 def require_usable_accounts(settings: Settings) -> None:
     """Refuse to start where an account's donations could not be paid. Raises BadSetting or SandboxClosed."""
     with reading() as session:
-        accounts = [merchant_ref(account) for account in session.scalars(select(MerchantAccount).order_by(MerchantAccount.id))]
+        accounts = [
+            merchant_ref(account) for account in session.scalars(select(MerchantAccount).order_by(MerchantAccount.id))
+        ]
     require_usable(accounts, settings)
 
 
