@@ -81,6 +81,12 @@ def book_fee(session: Session, merchant: str, reference: UUID, fee: ChargeFee) -
     return True
 
 
+def cover_numbered(session: Session, book_id: int) -> int:
+    """What the host's fee-cover fund holds by its numbered entries: enough for a page, whatever waits in the queue."""
+    numbered: int | None = session.scalar(_COVER_NUMBERED, {"book_id": book_id})
+    return int(numbered or 0)
+
+
 def cover_available(session: Session, book_id: int) -> int:
     """What the host's fee-cover fund holds now."""
     available: int | None = session.scalar(_COVER_AVAILABLE, {"book_id": book_id})
@@ -180,15 +186,24 @@ _LOCK = text(
 # Held until the commit; the namespace 4121 is ours for fee-cover funds.
 _LOCK_COVER = text("SELECT pg_advisory_xact_lock(4121, CAST(:book_id % 2147483647 AS integer))")
 
-# What is numbered stands in the total; what waits in the queue is added.
+_COVER_NUMBERED = text(
+    """
+    SELECT total.credits_minor - total.debits_minor
+    FROM account cover JOIN account_total total ON total.account_id = cover.id
+    WHERE cover.book_id = :book_id AND cover.code = 'fee_cover'
+    """
+)
+
+# What is numbered stands in the total; what waits in the queue is added. OFFSET 0 keeps each look-up a look-up: left
+# free, the planner read all transfers ever made.
 _COVER_AVAILABLE = text(
     """
     SELECT coalesce((SELECT credits_minor - debits_minor FROM account_total WHERE account_id = cover.id), 0)
          + coalesce((
-             SELECT sum(CASE WHEN transfer.credit_id = cover.id THEN transfer.amount_minor
-                             ELSE -transfer.amount_minor END)
-             FROM entry_pending pending JOIN transfer ON transfer.entry_id = pending.entry_id
-             WHERE cover.id IN (transfer.credit_id, transfer.debit_id)), 0)
+             SELECT sum(CASE WHEN leg.credit_id = cover.id THEN leg.amount_minor ELSE -leg.amount_minor END)
+             FROM entry_pending pending
+             CROSS JOIN LATERAL (SELECT * FROM transfer WHERE entry_id = pending.entry_id OFFSET 0) AS leg
+             WHERE cover.id IN (leg.credit_id, leg.debit_id)), 0)
     FROM account cover
     WHERE cover.book_id = :book_id AND cover.code = 'fee_cover'
     """

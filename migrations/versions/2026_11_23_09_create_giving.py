@@ -96,6 +96,12 @@ def _create_private() -> None:
         sa.Column("name", sa.String()),
         sa.Column("message", sa.String()),
     )
+    op.create_index(
+        "donation_private_message_ix",
+        "donation_private",
+        ["donation_id"],
+        postgresql_where=sa.text("message IS NOT NULL"),
+    )
 
 
 def _create_unbooked_money() -> None:

@@ -4,18 +4,22 @@ from datetime import date, timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from donate import clock
 from donate.campaigns import review
 from donate.campaigns.models import Campaign
-from donate.db import Role, transaction
+from donate.db import Database, Role, transaction
 from donate.giving import donor
+from donate.ledger import journal
+from donate.ledger.chart import Reason
 from donate.payments import merchants
 from donate.payments.gateway import AmountRefused, ProviderRefused, ProviderUnavailable
+from donate.sequencer import drain
 from donate.settings import Settings
 from tests.campaigns import factories as campaigns
 from tests.giving import factories as make
+from tests.ledger.factories import donation
 
 
 def count_of(table: str) -> int:
@@ -42,6 +46,21 @@ def test_the_fee_is_shown_before_paying_in_money_and_meals(client: FlaskClient, 
     page = client.get(f"/{locale}/give/yunxi?amount=15").text
     assert ("0.09元" if locale == "zh" else "¥0.09, 0.03 of a meal") in page
     assert ("0.74元" if locale == "zh" else "¥0.74, 0.24 of a meal") in page
+
+
+@pytest.mark.parametrize(("held_minor", "is_covered"), [(74, True), (73, False)])
+def test_the_page_promises_the_fee_fund_only_where_it_holds_the_dearest_fee(
+    client: FlaskClient, database: Database, held_minor: int, is_covered: bool
+) -> None:
+    make.raising()
+    with transaction() as session:
+        leg = journal.Leg(debit="bank", credit="fee_cover", amount_minor=held_minor)
+        book_id = session.scalars(select(Campaign.book_id)).one()
+        journal.post(session, [donation(book_id, reason=Reason.OPENING, campaign=None, legs=(leg,))])
+    promise = "The host’s fee fund pays it"
+    assert promise not in client.get("/en/give/yunxi?amount=15").text  # not numbered yet, so not in the public books
+    drain(database)
+    assert (promise in client.get("/en/give/yunxi?amount=15").text) == is_covered
 
 
 def test_a_bad_form_is_redrawn_with_what_was_typed(client: FlaskClient) -> None:
@@ -287,7 +306,10 @@ def test_the_provider_is_asked_with_no_transaction_open(
 
     def looking(merchant: object, settings: Settings) -> object:
         with transaction(Role.OWNER) as session:
-            statement = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+            statement = """
+                SELECT count(*) FROM pg_stat_activity
+                WHERE state = 'idle in transaction' AND datname = current_database()
+            """
             busy.append(session.execute(text(statement)).scalar_one())
         return merchants.gateway_for(merchant, settings)  # type: ignore[arg-type]
 
