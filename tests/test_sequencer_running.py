@@ -105,7 +105,10 @@ def test_the_loop_outlives_a_lost_connection(database: Database, book_id: int, s
         with database.autocommit(Role.OWNER) as connection:
             connection.execute(
                 sa.text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'donate-sequencer'"
+                    """
+                    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                    WHERE application_name = 'donate-sequencer' AND datname = current_database()
+                    """
                 )
             )
         post(database, book_id, 1)

@@ -1,5 +1,6 @@
 """A backup holds everything, and a restore never overwrites."""
 
+import os
 import tarfile
 from collections.abc import Iterator
 from datetime import date
@@ -31,10 +32,12 @@ def plain(database: Database, name: str | None = None) -> str:
 @pytest.fixture
 def empty_database(database: Database) -> Iterator[str]:
     """The URL of a new database on the same server."""
+    name = f"restored_{os.getpid()}"  # each worker's own
     with psycopg.connect(plain(database), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE restored TEMPLATE template0")
-        yield plain(database, "restored")
-        connection.execute("DROP DATABASE restored WITH (FORCE)")
+        connection.execute(f"DROP DATABASE IF EXISTS {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        yield plain(database, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -8,7 +8,12 @@ from donate.db import NoDatabase, Role, current, engine
 def end_all_connections(database):
     with database.autocommit(Role.OWNER) as connection:
         connection.execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'donate-web'")
+            text(
+                """
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE application_name = 'donate-web' AND datname = current_database()
+                """
+            )
         )
 
 
