@@ -2,7 +2,7 @@
 
 from flask import g, redirect, render_template, request, url_for
 
-from donate.campaigns import complaints
+from donate.campaigns.complaints import answer, answered_complaints, complaint_by_id, counts, open_complaints
 from donate.campaigns.organiser import Page
 from donate.campaigns.updates_organiser import ID
 from donate.db import reading, transaction
@@ -11,14 +11,14 @@ from donate.errors import DonateError, NotFound
 
 def desk() -> str:
     with reading() as session:
-        waiting, late = complaints.counts(session)
+        waiting, late = counts(session)
     return render_template("staff/desk.html", waiting=waiting, late=late)
 
 
-def list_complaints() -> str:
+def complaints() -> str:
     with reading() as session:
-        waiting = complaints.open_complaints(session)
-        answered = complaints.answered_complaints(session)
+        waiting = open_complaints(session)
+        answered = answered_complaints(session)
     return render_template("staff/complaints.html", waiting=waiting, answered=answered)
 
 
@@ -27,23 +27,20 @@ def complaint(complaint_id: int) -> Page:
     if request.method == "POST":
         try:
             with transaction() as session:
-                complaints.answer(
-                    session, complaint_id=complaint_id, user_id=g.user.id, text=request.form.get("answer", "")
-                )
+                answer(session, complaint_id=complaint_id, user_id=g.user.id, text=request.form.get("answer", ""))
             return redirect(url_for("staff.complaint", complaint_id=complaint_id), 303)
         except NotFound:
             raise
         except DonateError as error:
             errors = {error.field or "answer": error}
     with reading() as session:
-        found = complaints.complaint_by_id(session, complaint_id)
+        found = complaint_by_id(session, complaint_id)
     page = render_template("staff/complaint.html", complaint=found, typed=request.form, errors=errors)
     return (page, 422) if errors else page
 
 
-list_complaints.__name__ = "complaints"  # the endpoint; inside this file that is the module
 ROUTES = [
     ("/staff", desk, ["GET"]),
-    ("/staff/complaints", list_complaints, ["GET"]),
+    ("/staff/complaints", complaints, ["GET"]),
     (f"/staff/complaints/<{ID}:complaint_id>", complaint, ["GET", "POST"]),
 ]

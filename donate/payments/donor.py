@@ -1,6 +1,6 @@
 """The door of the sandbox's payment page. It stands in for the provider's own, asks for nothing and moves no money.
 
-Hung for the audience `sandbox`, and only where the sandbox is the provider.
+Hung among the donors' doors, and only where the sandbox is the provider.
 """
 
 from flask import current_app, make_response, redirect, render_template, request
