@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
+from xdist.scheduler import LoadScopeScheduling
 
 from donate.db import Database, Role, bind, embedded
 from donate.db.migrate import migrate
@@ -29,6 +30,29 @@ USED_TABLES = sa.text(
       AND pg_relation_size(oid) > 0
     """
 )
+
+# Tests that share something costly run in one worker; the largest such groups are begun first.
+TOGETHER = {
+    "tests/journeys/": "one site and one browser",
+    "tests/demo/test_world.py": "one sample world",
+    "tests/demo/test_life.py": "one sample world",
+    "tests/db/test_embedded.py": "one initialised server",
+}
+
+
+class Together(LoadScopeScheduling):
+    """Hands out tests one by one, and those that share something costly all at once.
+
+    (pytest-xdist does the same for marked tests by renaming them, which pytest 9.2 no longer lets it do.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((shared for path, shared in TOGETHER.items() if nodeid.startswith(path)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Together:
+    return Together(config, log)
 
 
 class CompiledTemplates(BytecodeCache):

@@ -20,8 +20,6 @@ from donate.payments.sandbox.deliveries import post_in_process
 from donate.sequencer import drain
 from tests.demo.conftest import BuiltWorld
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 def received(sample: BuiltWorld, campaign: str) -> int:
     with sample.database.reading() as session:

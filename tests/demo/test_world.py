@@ -25,8 +25,6 @@ from donate.sequencer import drain
 from donate.settings import Settings
 from tests.demo.conftest import BuiltWorld
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 def test_every_check_of_the_ledger_holds(sample: BuiltWorld):
     with sample.database.reading() as session:

@@ -1,7 +1,7 @@
 """A running installation of its own, reached over HTTP and by a browser only.
 
 The world is brought to its start through the services; from there on nothing but requests and clicks. Every module here
-runs in one worker (`xdist_group`), so that one server serves them all.
+runs in one worker (`TOGETHER` in tests/conftest.py), so that one server serves them all.
 """
 
 import os
@@ -173,10 +173,3 @@ class Windows:
         page.on("pageerror", lambda error: visitor.faults.append(str(error)))
         page.on("requestfailed", lambda request: visitor.faults.append(f"failed: {request.url}"))
         return visitor
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One server, one worker: all journeys run where the first one runs."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("journeys"))

@@ -38,7 +38,7 @@ def answering(database: Database, settings: Settings) -> Flask:
             raise OperationalError("SELECT 1", {}, Exception("server closed the connection"))
         if kind == "row":
             with reading() as session:
-                session.execute(text("SELECT CAST(:given AS int)"), {"given": "canary@example.org"})
+                session.execute(text("SELECT CAST(:given AS regclass)"), {"given": "canary@example.org"})
         raise ValueError("canary@example.org")
 
     app.add_url_rule("/<any(zh, en):locale>/fail", view_func=fail, methods=["GET", "POST"])
@@ -82,8 +82,8 @@ def test_a_fault_is_logged_where_it_happened_without_what_was_typed(
     monkeypatch.setattr(web_errors, "fault_of", lambda error, *, with_words: shown(error, with_words=False))
     answering.test_client().get("/en/fail?kind=row&also=secret-link")
     (broken,) = [line for line in lines if line["event"] == "broken"]
-    assert broken["kind"] == "DataError"
-    assert broken["sqlstate"] == "22P02"
+    assert broken["kind"] == "ProgrammingError"
+    assert broken["sqlstate"] == "42P01"
     assert any("fail" in frame for frame in broken["frames"])
     assert "canary" not in repr(lines) + caplog.text
     assert "/fail" not in caplog.text
