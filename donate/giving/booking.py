@@ -5,18 +5,17 @@ The row of one checkout is locked by the update that moves it, so two messages a
 entries, derived from stored rows, hold even without that.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from donate import clock
+from donate.db import Statement
 from donate.giving.models import Booked, Checkout, CheckoutState, UnbookedMoney
 from donate.giving.service import FIRST_SYNC
 from donate.ledger import journal
@@ -35,23 +34,24 @@ _STATES = {
 }
 
 
-def move_towards(session: Session, merchant: str, seen: ProviderCheckout) -> None:
+def move_towards(connection: Connection, merchant: str, seen: ProviderCheckout) -> None:
     """Move our checkout to where the provider says it stands; the state only rises. Books what was paid.
 
     `merchant` is the account under which the provider said so. Saying it again changes nothing.
     """
     if seen.status == "paid":
-        if not _book_donations(session, merchant, seen):
-            _look_closer(session, merchant, seen)
+        if not _book_donations(connection, merchant, seen):
+            with Session(connection) as session:  # in the same transaction
+                _look_closer(session, merchant, seen)
+                session.flush()
     elif seen.reference is not None:
-        _raise_state(session, merchant, seen, _STATES[seen.status])
+        _raise_state(connection, merchant, seen, _STATES[seen.status])
 
 
-def _book_donations(session: Session, merchant: str, seen: ProviderCheckout) -> bool:
+def _book_donations(connection: Connection, merchant: str, seen: ProviderCheckout) -> bool:
     """The usual case in two statements: our row rises to paid, and every donation gets its entry."""
-    connection = session.connection()
-    moved = connection.execute(
-        _MOVE_TO_PAID,
+    moved = _MOVE_TO_PAID.rows(
+        connection,
         {
             "merchant": merchant,
             "reference": seen.reference,
@@ -63,10 +63,9 @@ def _book_donations(session: Session, merchant: str, seen: ProviderCheckout) -> 
             "sync_at": clock.now() + FIRST_SYNC,
         },
     )
-    rows = cast("Sequence[tuple[int, str, datetime, UUID, str, int]]", moved.all())
     entries = [
         _donation_entry(book_id, time_zone, paid_at, public_id, campaign, amount_minor)
-        for book_id, time_zone, paid_at, public_id, campaign, amount_minor in rows
+        for book_id, time_zone, paid_at, public_id, campaign, amount_minor in moved
     ]
     journal.post(connection, entries)
     return bool(entries)
@@ -87,9 +86,9 @@ def _donation_entry(
     )
 
 
-def _raise_state(session: Session, merchant: str, seen: ProviderCheckout, state: CheckoutState) -> None:
+def _raise_state(connection: Connection, merchant: str, seen: ProviderCheckout, state: CheckoutState) -> None:
     lower = [other.value for other in CheckoutState if other.rank < state.rank]
-    session.execute(
+    connection.execute(
         _RAISE_STATE,
         {
             "merchant": merchant,
@@ -133,7 +132,6 @@ def _look_closer(session: Session, merchant: str, seen: ProviderCheckout) -> Non
             checkout.next_sync_at = None  # its fee is in no currency of the book, or there is none
         else:
             checkout.next_sync_at = checkout.next_sync_at or clock.now() + FIRST_SYNC
-    session.flush()
 
 
 def _is_of_another(session: Session, merchant: str, session_id: str) -> bool:
@@ -186,18 +184,18 @@ def _suspense_entry(book_id: int, time_zone: str, seen: ProviderCheckout) -> New
     )
 
 
-_MOVE_TO_PAID = text(
+_MOVE_TO_PAID = Statement(
     """
     WITH moved AS (
       UPDATE checkout
-      SET state = 'paid', booked_as = 'donations', paid_at = :paid_at, session_id = :session_id,
-          charge_id = coalesce(CAST(:charge_id AS text), charge_id),
+      SET state = 'paid', booked_as = 'donations', paid_at = %(paid_at)s, session_id = %(session_id)s,
+          charge_id = coalesce(CAST(%(charge_id)s AS text), charge_id),
           -- Paid after all: nobody asks any more once it is expired or failed, and its fee is still to come.
-          next_sync_at = coalesce(next_sync_at, CAST(:sync_at AS timestamptz))
+          next_sync_at = coalesce(next_sync_at, CAST(%(sync_at)s AS timestamptz))
       FROM merchant_account AS merchant, book
-      WHERE checkout.public_id = :reference AND merchant.id = checkout.merchant_account_id
-        AND merchant.ref = :merchant AND book.id = checkout.book_id AND checkout.booked_as IS NULL
-        AND checkout.amount_minor = :amount_minor AND checkout.currency = :currency
+      WHERE checkout.public_id = %(reference)s AND merchant.id = checkout.merchant_account_id
+        AND merchant.ref = %(merchant)s AND book.id = checkout.book_id AND checkout.booked_as IS NULL
+        AND checkout.amount_minor = %(amount_minor)s AND checkout.currency = %(currency)s
       RETURNING checkout.id, checkout.book_id, book.time_zone, checkout.paid_at
     )
     SELECT moved.book_id, moved.time_zone, moved.paid_at, donation.public_id, donation.campaign_ref,

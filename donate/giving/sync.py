@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
 
 from donate import clock
-from donate.db import reading, transaction
+from donate.db import bare_transaction, reading, transaction
 from donate.errors import DonateError, NotFound
 from donate.giving.booking import move_towards
 from donate.giving.fees import book_fee
@@ -42,7 +42,7 @@ def sync_checkout(reference: UUID, settings: Settings) -> CheckoutState:
         return _without_session(reference, state, is_over=clock.now() > expires_at)
     seen = gateway_for(merchant, settings).read_session(session_id)
     with transaction() as session:
-        move_towards(session, merchant.ref, seen)
+        move_towards(session.connection(), merchant.ref, seen)
         _book_known_fee(session, merchant.ref, reference, seen)
         return CheckoutState(session.scalars(select(Checkout.state).where(Checkout.public_id == reference)).one())
 
@@ -99,16 +99,16 @@ def take_session_event(merchant: MerchantRef, event: Event, settings: Settings) 
     if seen is None or seen.status == "open":
         take_other_event(merchant, event, settings)
         return
-    with transaction() as session:
-        move_towards(session, merchant.ref, seen)
+    with bare_transaction() as connection:
+        move_towards(connection, merchant.ref, seen)
 
 
-def book_session_event(session: Session, merchant: MerchantRef, event: Event, settings: Settings) -> None:
+def book_session_event(connection: Connection, merchant: MerchantRef, event: Event, settings: Settings) -> None:
     """The same inside the transaction that stores the message. Raises MessageIsNotEnough."""
     seen = gateway_for(merchant, settings).checkout_in(event)
     if seen is None or seen.status == "open":
         raise MessageIsNotEnough
-    move_towards(session, merchant.ref, seen)
+    move_towards(connection, merchant.ref, seen)
 
 
 def take_charge_event(merchant: MerchantRef, event: Event, settings: Settings) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from donate import clock
+from donate.db import Statement
 from donate.errors import N_, DonateError
 from donate.ledger.chart import Reason
 from donate.tlog.leaf import CAMPAIGN, MAX_LEGS, REFERENCE, commitment
@@ -191,14 +192,13 @@ def _insert(executor: Session | Connection, entries: Sequence[NewEntry]) -> dict
     """Insert what is not there yet; ids of the new entries by key."""
     given = json.dumps([_row(entry) for entry in entries])
     try:
-        result = executor.execute(_INSERT, {"entries": given, "recorded_at": clock.now()})
+        new = _INSERT.rows(executor, {"entries": given, "recorded_at": clock.now()})
     except IntegrityError as error:
         # A code without an account leaves the leg's account null, which the column refuses.
         if '"debit_id"' in str(error.orig) or '"credit_id"' in str(error.orig):
             raise UnknownAccount(key=entries[0].idempotency_key) from error
         raise
-    fresh = cast("Sequence[tuple[int, int, str]]", result.all())
-    return {(book_id, key): entry_id for entry_id, book_id, key in fresh}
+    return {(book_id, key): entry_id for entry_id, book_id, key in new}
 
 
 def _row(entry: NewEntry) -> dict[str, object]:
@@ -259,18 +259,18 @@ def _content(entry: NewEntry) -> tuple[tuple[object, ...], list[tuple[object, ..
     return facts, [(leg.debit, leg.credit, leg.amount_minor) for leg in entry.legs]
 
 
-_INSERT = text(
+_INSERT = Statement(
     """
     WITH given AS (
       SELECT *
-      FROM json_to_recordset(CAST(:entries AS json)) AS entry(
+      FROM json_to_recordset(CAST(%(entries)s AS json)) AS entry(
         book_id bigint, reason text, campaign text, key text, reference text, effective_on date, reverses bigint,
         document text, note_sha256 text, commitment text, salt text, fields jsonb, note text, legs json
       )
     ), fresh AS (
       INSERT INTO entry (book_id, reason, campaign, idempotency_key, reference, effective_on, recorded_at, reverses,
                          document_sha256, note_sha256, commitment)
-      SELECT book_id, reason, campaign, key, reference, effective_on, CAST(:recorded_at AS timestamptz), reverses,
+      SELECT book_id, reason, campaign, key, reference, effective_on, CAST(%(recorded_at)s AS timestamptz), reverses,
              decode(document, 'hex'), decode(note_sha256, 'hex'), decode(commitment, 'hex')
       FROM given ORDER BY book_id, key
       ON CONFLICT (book_id, idempotency_key) DO NOTHING

@@ -17,19 +17,18 @@ from functools import partial
 from types import MappingProxyType
 
 import structlog
-from sqlalchemy import select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, select, text, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from donate import clock
-from donate.db import autocommit, transaction
+from donate.db import Statement, autocommit, bare_transaction
 from donate.errors import N_
 from donate.payments.events import read_event
 from donate.payments.gateway import Event, Gateway, MerchantRef
 from donate.payments.models import ProviderEvent
 
 Handlers = Mapping[str, Callable[[MerchantRef, Event], None]]
-AtOnce = Mapping[str, Callable[[Session, MerchantRef, Event], None]]
+AtOnce = Mapping[str, Callable[[Connection, MerchantRef, Event], None]]
 
 # A message whose handler died with its process is taken up again after this long.
 PATIENCE = timedelta(seconds=60)
@@ -58,12 +57,12 @@ _SENTENCES = {
     Outcome.FAILED: N_("The message is kept and will be tried again."),
 }
 
-_STORE = text(
+_STORE = Statement(
     """
     INSERT INTO provider_event (merchant, event_id, kind, api_version, object_id, body, occurred_at,
                                 received_at, next_attempt_at, outcome, attempts)
-    VALUES (:merchant, :event_id, :kind, :api_version, :object_id, :body, :occurred_at,
-            :received_at, :next_attempt_at, :outcome, :attempts)
+    VALUES (%(merchant)s, %(event_id)s, %(kind)s, %(api_version)s, %(object_id)s, %(body)s, %(occurred_at)s,
+            %(received_at)s, %(next_attempt_at)s, %(outcome)s, %(attempts)s)
     ON CONFLICT (merchant, event_id) DO NOTHING
     RETURNING id
     """
@@ -144,15 +143,15 @@ def _found_again(merchant_of: Callable[[str], MerchantRef], ref: str, handlers: 
 
 
 def _store_and_handle(
-    merchant: MerchantRef, event: Event, body: bytes, handler: Callable[[Session, MerchantRef, Event], None]
+    merchant: MerchantRef, event: Event, body: bytes, handler: Callable[[Connection, MerchantRef, Event], None]
 ) -> Outcome | None:
     """One transaction for all of it; None when it was undone and the message must take the common way."""
     row = _row(merchant, event, body, ignored=False) | {"outcome": Outcome.HANDLED.value}
     try:
-        with transaction() as session:
-            if session.connection().scalar(_STORE, row) is None:
+        with bare_transaction() as connection:
+            if not _STORE.rows(connection, row):
                 return Outcome.SEEN
-            handler(session, merchant, event)
+            handler(connection, merchant, event)
     except Exception as error:  # undone whole; the common way stores the message before it is tried again
         log.info("event_not_at_once", event_id=event.id, kind=event.kind, error=type(error).__name__)
         return None
@@ -162,8 +161,8 @@ def _store_and_handle(
 def _store(merchant: MerchantRef, event: Event, body: bytes, *, ignored: bool) -> int | None:
     """The new row's id; None when the event is here already. Durable before this returns."""
     with autocommit() as connection:
-        stored: int | None = connection.scalar(_STORE, _row(merchant, event, body, ignored=ignored))
-    return stored
+        rows = _STORE.rows(connection, _row(merchant, event, body, ignored=ignored))
+    return rows[0][0] if rows else None
 
 
 def _row(merchant: MerchantRef, event: Event, body: bytes, *, ignored: bool) -> dict[str, object]:

@@ -26,7 +26,7 @@ SUSPENSE = make.Booked("provider_adjustment", None, "clearing", "suspense", 1400
 
 def move(seen: ProviderCheckout, merchant: str = make.MERCHANT) -> None:
     with transaction() as session:
-        move_towards(session, merchant, seen)
+        move_towards(session.connection(), merchant, seen)
 
 
 def unbooked() -> list[tuple[int, str, bool]]:

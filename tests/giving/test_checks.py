@@ -24,7 +24,7 @@ def honest(database: Database, settings: Settings) -> Database:
     for changes in ({}, {"amount_minor": 1400}):
         made = make.opened(settings)
         with transaction() as session:
-            move_towards(session, make.MERCHANT, make.seen(made, **changes))
+            move_towards(session.connection(), make.MERCHANT, make.seen(made, **changes))
     return database
 
 

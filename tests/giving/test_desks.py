@@ -43,7 +43,7 @@ def test_staff_see_money_that_is_not_as_agreed(client: FlaskClient, settings: Se
     make.raising()
     made = make.opened(settings)
     with transaction() as session:
-        move_towards(session, make.MERCHANT, make.seen(made, currency="XXX"))
+        move_towards(session.connection(), make.MERCHANT, make.seen(made, currency="XXX"))
         people.user(session, email="staff@example.org", role="admin")
     sign_in(client, "staff@example.org")
     page = client.get("/en/staff/unbooked-money").text

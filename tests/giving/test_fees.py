@@ -32,7 +32,7 @@ def fee(made: Checkout, fee_minor: int | None = 9, currency: str = "CNY", mercha
 def paid(settings: Settings, *lines: tuple[str, int], **changes: object) -> Checkout:
     made = make.opened(settings, *lines)
     with transaction() as session:
-        move_towards(session, make.MERCHANT, make.seen(made, **changes))
+        move_towards(session.connection(), make.MERCHANT, make.seen(made, **changes))
     return made
 
 

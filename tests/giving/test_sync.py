@@ -78,7 +78,7 @@ def test_the_job_asks_for_the_fee_of_what_was_paid_after_all(
     made = make.opened(settings)
     for told in (make.seen(made, status=earlier), make.seen(made, amount_minor=amount_minor)):
         with transaction() as session:
-            move_towards(session, make.MERCHANT, told)
+            move_towards(session.connection(), make.MERCHANT, told)
     make.pay(made)
     with clock.frozen_at(clock.now() + timedelta(minutes=3)):
         assert sync_stale(settings) == 1

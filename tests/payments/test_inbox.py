@@ -7,7 +7,6 @@ from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.db import Database, Role, bind, reading
@@ -193,7 +192,7 @@ def test_two_jobs_at_once_repeat_each_message_once(database: Database, settings:
 
 def at_once(
     settings: Settings,
-    handler: Callable[[Session, MerchantRef, Event], None],
+    handler: Callable[[sa.Connection, MerchantRef, Event], None],
     common: Callable[[MerchantRef, Event], None],
 ) -> Outcome:
     of = make.merchant()
@@ -208,8 +207,8 @@ def forbidden(merchant: MerchantRef, event: Event) -> None:
 def test_a_message_that_is_enough_is_stored_and_handled_in_one_transaction(
     database: Database, settings: Settings
 ) -> None:
-    def count(session: Session, merchant: MerchantRef, event: Event) -> None:
-        seen.append(session.scalar(sa.select(sa.func.count()).select_from(ProviderEvent)))
+    def count(connection: sa.Connection, merchant: MerchantRef, event: Event) -> None:
+        seen.append(connection.scalar(sa.select(sa.func.count()).select_from(ProviderEvent)))
 
     seen: list[int | None] = []
     assert [at_once(settings, count, forbidden) for _ in range(2)] == [Outcome.HANDLED, Outcome.SEEN]
@@ -221,8 +220,8 @@ def test_a_message_that_is_enough_is_stored_and_handled_in_one_transaction(
 def test_what_fails_at_once_is_undone_and_takes_the_common_way(
     database: Database, settings: Settings, problem: Exception
 ) -> None:
-    def half(session: Session, merchant: MerchantRef, event: Event) -> None:
-        session.execute(sa.insert(SandboxReply).values(**REPLY))
+    def half(connection: sa.Connection, merchant: MerchantRef, event: Event) -> None:
+        connection.execute(sa.insert(SandboxReply).values(**REPLY))
         raise problem
 
     handled: list[str] = []
@@ -247,7 +246,7 @@ def test_two_deliveries_at_once_are_handled_once_in_one_transaction_too(database
     def deliver(_: int) -> Outcome:
         bind(database)
         barrier.wait()
-        return at_once(settings, lambda session, merchant, event: handled.append(event.id), forbidden)
+        return at_once(settings, lambda connection, merchant, event: handled.append(event.id), forbidden)
 
     with ThreadPoolExecutor(8) as threads:
         outcomes = list(threads.map(deliver, range(8)))
