@@ -50,6 +50,10 @@ class Commands(click.Group):
             raise click.ClickException(str(error)) from None
         except OperationalError as error:
             raise click.ClickException(f"The database does not answer: {_first_line(error)}") from None
+        except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+            if error.filename is None:
+                raise
+            raise click.ClickException(f"{error.filename}: {error.strerror}") from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
