@@ -44,11 +44,23 @@ def measure(seconds: float = 5, rounds: int = 5, messages: int = 12_000) -> Iter
                     port, f"/webhooks/sandbox/{factories.MERCHANT}", seconds=seconds, script=script
                 )
 
-            def only_verifies() -> float:
+            def only_verifies(path: str) -> float:
                 script = _messages(world, example, secret, messages, at_the_end="next_line = 1")
-                return requests_per_second(other, "/verify", seconds=seconds, script=script)
+                return requests_per_second(other, path, seconds=seconds, script=script)
 
-            yield ratio("webhook: books over only verifies", books, only_verifies, rounds=rounds, floor=0.25)
+            yield ratio(
+                "webhook: books over only verifies",
+                books,
+                lambda: only_verifies("/verify"),
+                rounds=rounds,
+                floor=0.25,
+            )
+            yield ratio(
+                "webhook: books over only verifies by the provider's SDK (reported only)",
+                books,
+                lambda: only_verifies("/verify-by-sdk"),
+                rounds=rounds,
+            )
         yield _all_booked(world)
 
 
