@@ -128,8 +128,8 @@ def _opened_backup(file: Path) -> Iterator[tuple[tarfile.TarFile, Note]]:
             yield tar, note
     except FileNotFoundError:
         raise NotABackup(file=file, reason="there is no such file") from None
-    except (tarfile.TarError, KeyError, TypeError, ValueError, IsADirectoryError) as error:
-        raise NotABackup(file=file, reason=str(error) or type(error).__name__) from None
+    except (tarfile.TarError, KeyError, TypeError, ValueError, IsADirectoryError):
+        raise NotABackup(file=file, reason="it is no file that donate backup wrote, or it is damaged") from None
 
 
 def _require_empty(url: str, files: Path) -> None:
