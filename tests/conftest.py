@@ -37,6 +37,7 @@ TOGETHER = {
     "tests/demo/test_world.py": "one sample world",
     "tests/demo/test_life.py": "one sample world",
     "tests/db/test_embedded.py": "one initialised server",
+    "tests/cli/test_serving.py": "one migrated server",
 }
 
 

@@ -6,19 +6,47 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from donate.db import Database, embedded
+from donate.db.migrate import migrate
 from tests.cli.factories import eventually, free_port, start_donate
 from tests.db.factories import processes_mentioning
 
 
 @pytest.fixture
 def instance() -> Iterator[Path]:
+    """A folder where nothing was started yet."""
+    with folder_for_every_uid() as base:
+        yield base / "instance"
+
+
+@pytest.fixture(scope="module")
+def used() -> Iterator[Path]:
+    """An instance whose database was made and migrated before."""
+    with folder_for_every_uid() as base:
+        with embedded.running(base / "instance", fsync=False) as url:
+            database = Database(url)
+            migrate(database)
+            database.dispose()
+        yield base / "instance"
+
+
+@pytest.fixture
+def used_instance(used: Path, instance: Path) -> Path:
+    """A copy of it, which spares a test the making of a database."""
+    subprocess.run(["cp", "-a", used, instance], check=True)
+    return instance
+
+
+@contextmanager
+def folder_for_every_uid() -> Iterator[Path]:
     base = Path(tempfile.mkdtemp(prefix="donate-test-"))
     base.chmod(0o755)
-    yield base / "instance"
+    yield base
     shutil.rmtree(base)
 
 
@@ -63,22 +91,23 @@ def test_serve_runs_all_parts_and_leaves_no_process(instance: Path, number: sign
 
 
 @pytest.mark.parametrize("part", ["worker", "sequencer", "web"])
-def test_each_part_runs_alone(part: str, instance: Path) -> None:
+def test_each_part_runs_alone(part: str, used_instance: Path) -> None:
     port = free_port()
     arguments = ["serve", "--only", "web", "--port", str(port)] if part == "web" else [part]
-    process = start_donate(*arguments, DONATE_INSTANCE=str(instance))
+    started = used_instance / "postgres" / "data" / "postmaster.pid"
+    process = start_donate(*arguments, DONATE_INSTANCE=str(used_instance))
     try:
         if part == "web":
             eventually(lambda: process.poll() is not None or answers(port), 150)
         else:
-            eventually(lambda: process.poll() is not None or (instance / "postgres" / "data").exists(), 60)
+            eventually(lambda: process.poll() is not None or started.exists(), 60)
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 0 or part != "web", said
     assert "Traceback" not in said
-    eventually(lambda: not processes_mentioning(str(instance)))
+    eventually(lambda: not processes_mentioning(str(used_instance)))
 
 
 @pytest.mark.long

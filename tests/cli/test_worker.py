@@ -1,6 +1,8 @@
 """Jobs: registered once, run with the database bound, failing alone."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 
 import pytest
@@ -59,7 +61,8 @@ def test_a_waiting_job_is_done_by_the_worker_as_the_web_role(
             await app.configure_task("told").defer_async(timestamp=0)
             await app.run_worker_async(wait=False, listen_notify=False, install_signal_handlers=False)
 
-    asyncio.run(work())
+    with ThreadPoolExecutor() as threads:  # this one may have a loop already: the browser's
+        threads.submit(copy_context().run, asyncio.run, work()).result()
     assert ran == [1]
     with reading() as session:
         assert session.scalar(text("SELECT status FROM procrastinate_jobs")) == "succeeded"
