@@ -37,6 +37,11 @@ class LicenceSpanWrong(DonateError):
     field = "valid_to_on"
 
 
+class LicenceOnFile(DonateError):
+    sentence = N_("The licence %(number)s is on file for these days already.")
+    status = 409
+
+
 class OnlyHostsHoldLicences(DonateError):
     sentence = N_("Only a host holds a licence; %(ref)s is a partner.")
 
@@ -95,14 +100,21 @@ def renew_licence(
     issued_by_zh: str = "",
     issued_by_en: str = "",
 ) -> Licence:
-    """A host's first or next licence; earlier ones stay. Raises OnlyHostsHoldLicences, LicenceSpanWrong."""
+    """A host's first or next licence; earlier ones stay. Raises OnlyHostsHoldLicences, LicenceSpanWrong, LicenceOnFile."""
     if organisation.kind != "host":
         raise OnlyHostsHoldLicences(ref=organisation.ref)
     if valid_to_on < valid_from_on:
         raise LicenceSpanWrong
+    number = clean_line(number, 60)
+    same = select(Licence.id).filter_by(organisation_id=organisation.id, number=number)
+    if (
+        session.scalar(same.filter_by(valid_from_on=valid_from_on, valid_to_on=valid_to_on, revoked_on=None))
+        is not None
+    ):
+        raise LicenceOnFile(number=number)
     licence = Licence(
         organisation_id=organisation.id,
-        number=clean_line(number, 60),
+        number=number,
         issued_by_zh=clean_line(issued_by_zh, 120),
         issued_by_en=clean_line(issued_by_en, 160),
         valid_from_on=valid_from_on,
