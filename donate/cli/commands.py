@@ -19,6 +19,7 @@ COMMANDS = {
     "worker": "donate.cli.parts",
     "sequencer": "donate.cli.parts",
     "migrate": "donate.cli.database",
+    "organisation": "donate.cli.organisations",
     "user": "donate.cli.users",
     "check": "donate.cli.checking",
     "export": "donate.cli.exporting",
@@ -66,7 +67,7 @@ def donate() -> None:
 
     \b
     To look around:   donate demo
-    To run for real:  donate migrate && donate user create … && donate serve
+    To run for real:  donate migrate && donate organisation host … && donate serve
     """
     processes.follow_lifeline()
 

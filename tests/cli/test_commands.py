@@ -9,8 +9,13 @@ from click.testing import CliRunner
 from donate.cli.commands import COMMANDS, donate
 from tests.cli.factories import free_port, run_donate
 
+INNER = (
+    *("organisation host", "organisation partner", "organisation licence"),
+    *("user create", "user password", "user deactivate", "check ledger"),
+)
 
-@pytest.mark.parametrize("command", [*COMMANDS, "user create", "user password", "user deactivate", "check ledger"])
+
+@pytest.mark.parametrize("command", [*COMMANDS, *INNER])
 def test_every_command_has_help_that_needs_no_setting_and_touches_nothing(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
