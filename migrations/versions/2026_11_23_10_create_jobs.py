@@ -1,6 +1,8 @@
 """Create the tables of procrastinate 3.10, in which background jobs wait.
 
 Its schema is kept beside this revision, since a revision must not change with a library; a test compares the two.
+The file is the package procrastinate 3.10.0's own sql/schema.sql, unchanged. Licence: MIT. SHA-384:
+58ejDtzK0gzzlVyEHdlsbTZGNGmWK7LOfwerBJqQJ+Qzy/HT01iF4Js266bRXM4H
 """
 
 from pathlib import Path
