@@ -5,6 +5,7 @@ is not written down twice, so nothing piles up while no worker is there.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -66,13 +67,16 @@ def tidy_sandbox(_: Settings) -> int:
     return deliveries.tidy()
 
 
-def check_ledger(settings: Settings) -> bool:
-    """Run the checks of the ledger and keep the result, which is public; whether all hold."""
+def check_ledger(settings: Settings) -> bool | None:
+    """Run the checks of the ledger and keep the result, which is public; whether all hold, None when not due yet."""
+    began = time.monotonic()
     with reading() as session:
+        if not checks.is_due(session):
+            return None
         results = checks.run_checks(session, ALL_CHECKS, merge_delay_seconds=settings.merge_delay_seconds)
         as_of = checks.newest_as_of(session)
     with transaction() as session:
-        checks.store_result(session, results, as_of)
+        checks.store_result(session, results, as_of, took_milliseconds=round((time.monotonic() - began) * 1000))
     for result in results:
         if not result.is_ok:
             log.error("ledger_check_failed", check=result.name, offending=len(result.offending))

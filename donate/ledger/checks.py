@@ -15,6 +15,7 @@ from donate.errors import N_
 from donate.ledger.models import LedgerCheck
 
 SHOWN_OFFENDERS = 5
+LARGEST_SHARE = 20  # of the time at most one part in so many is spent on checking
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +277,9 @@ def run_checks(
     return results
 
 
-def store_result(session: Session, results: Sequence[CheckResult], as_of: int | None) -> None:
+def store_result(
+    session: Session, results: Sequence[CheckResult], as_of: int | None, *, took_milliseconds: int | None = None
+) -> None:
     """Keep a run; the newest is public."""
     session.add(
         LedgerCheck(
@@ -284,8 +287,18 @@ def store_result(session: Session, results: Sequence[CheckResult], as_of: int | 
             is_ok=all(result.is_ok for result in results),
             as_of=as_of,
             results=[asdict(result) for result in results],
+            took_milliseconds=took_milliseconds,
         )
     )
+
+
+def is_due(session: Session) -> bool:
+    """Whether the scheduled run may begin. The checks read every entry ever made, so that no edit of an old one is
+    missed; however many there are, they rest nineteen times as long as the last run took."""
+    last = last_run(session)
+    if last is None or last.took_milliseconds is None:
+        return True
+    return clock.now() >= last.ran_at + LARGEST_SHARE * timedelta(milliseconds=last.took_milliseconds)
 
 
 def newest_as_of(session: Session) -> int | None:

@@ -243,3 +243,4 @@ class LedgerCheck(Base, kw_only=True):
     is_ok: Mapped[bool]
     as_of: Mapped[int | None]  # newest log index when it ran
     results: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    took_milliseconds: Mapped[int | None] = mapped_column(default=None)

@@ -1,12 +1,22 @@
 """Our own words for what a payment provider does. No other word of the provider's crosses this border."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from donate.errors import N_, DonateError
+from donate.payments.facts import (
+    BalanceLine,
+    BalanceSeen,
+    ChargeSeen,
+    DisputeSeen,
+    FraudWarning,
+    PayoutSeen,
+    RefundRequest,
+    RefundSeen,
+)
 
 # A session must live 30 minutes at least, counted by the provider when the request arrives. One minute is for the
 # way there, so that `expires_at` can be fixed in our row before the request (a retry must send the very same).
@@ -54,6 +64,13 @@ class SameKeyOtherRequest(ProviderRefused):
 class NoSuchSession(ProviderRefused):
     sentence = N_("The payment provider does not know this payment.")
     status = 404
+
+
+class RefundRefused(ProviderRefused):
+    """The provider will not send this money back; `code` says why, for staff."""
+
+    sentence = N_("The payment provider refused this refund.")
+    status = 409
 
 
 class BadSignature(DonateError):
@@ -177,7 +194,10 @@ class Event:
 
 
 class Gateway(Protocol):
-    """One merchant account's way to its provider. Every call but the last two goes over the network: never call in a transaction."""
+    """One merchant account's way to its provider.
+
+    Every call but `verify` and `checkout_in` goes over the network: never call one in a transaction.
+    """
 
     def open_session(self, request: SessionRequest) -> OpenedSession:
         """Open a hosted payment page; asking again for the same checkout gives the same one."""
@@ -197,4 +217,54 @@ class Gateway(Protocol):
 
     def checkout_in(self, event: Event) -> ProviderCheckout | None:
         """What a verified event itself says about a session, without asking; None when it is about something else."""
+        ...
+
+    def refund(self, request: RefundRequest) -> RefundSeen:
+        """Send money back to the instrument that paid; asking again for the same row is the same refund.
+
+        Raises RefundRefused when the provider says no: more than is left, disputed, too old.
+        """
+        ...
+
+    def read_refund(self, refund_id: str) -> RefundSeen:
+        """The refund as it stands now."""
+        ...
+
+    def read_charge(self, charge_id: str) -> ChargeSeen:
+        """The charge with all its refunds and disputes as they stand now, oldest first."""
+        ...
+
+    def read_dispute(self, dispute_id: str) -> DisputeSeen:
+        """The dispute as it stands now."""
+        ...
+
+    def read_fraud_warning(self, warning_id: str) -> FraudWarning:
+        """The warning, and which charge it is about."""
+        ...
+
+    def read_payout(self, payout_id: str) -> PayoutSeen:
+        """The payout as it stands now."""
+        ...
+
+    def payouts_since(self, moment: datetime) -> Iterator[PayoutSeen]:
+        """Payouts created at `moment` or later, oldest first."""
+        ...
+
+    def payout_lines(self, payout_id: str) -> Iterator[BalanceLine]:
+        """What one automatic payout pays out, the payout's own line included."""
+        ...
+
+    def balance(self) -> tuple[BalanceSeen, ...]:
+        """What the provider holds now, by currency."""
+        ...
+
+    def balance_lines_since(self, moment: datetime) -> Iterator[BalanceLine]:
+        """Movements of the balance created at `moment` or later, oldest first."""
+        ...
+
+    def events_since(self, moment: datetime, *, kinds: tuple[str, ...], undelivered: bool = False) -> Iterator[bytes]:
+        """Messages created at `moment` or later, oldest first, as bodies that the inbox can store.
+
+        The provider keeps them for 30 days. With `undelivered` only those that no endpoint has taken.
+        """
         ...

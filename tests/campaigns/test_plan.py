@@ -1,11 +1,13 @@
+from contextlib import nullcontext
 from datetime import date
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.exc import DBAPIError
 
 from donate.campaigns import service
 from donate.campaigns.lifecycle import MoveNotPossible, State
-from donate.campaigns.models import CampaignVersion
+from donate.campaigns.models import CampaignVersion, UnitPrice
 from donate.campaigns.plan import PlanIncomplete
 from donate.campaigns.prices import PriceInThePast, PriceOutOfRange, PriceSetAlready, price_history, price_on, set_price
 from donate.campaigns.service import (
@@ -195,3 +197,15 @@ def test_a_draft_has_one_price_that_counts_from_its_first_day(database: Database
         service.price_in_plan(session, campaign, amount_minor=420, source_zh="", source_en="")
         assert [price.amount_minor for price in price_history(session, campaign.id)] == [420]
         assert session.scalars(select(CampaignVersion.campaign_id)).first() == campaign.id
+
+
+def test_the_price_of_a_campaign_that_was_handed_in_is_not_deleted_even_past_the_services(database: Database) -> None:
+    with database.transaction() as session:
+        raising, draft = factories.raising(session), factories.draft(session)
+        service.price_in_plan(session, draft, amount_minor=420, source_zh="", source_en="")
+    for campaign_id, refusal in (
+        (raising.id, pytest.raises(DBAPIError, match="is refused")),
+        (draft.id, nullcontext()),
+    ):
+        with refusal, database.transaction() as session:
+            session.execute(delete(UnitPrice).where(UnitPrice.campaign_id == campaign_id))

@@ -1,10 +1,11 @@
 """Each named check is green on an honest ledger and finds the fault that is planted for it."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
 
+from donate import clock
 from donate.db import Database, Role
 from donate.ledger import checks, journal
 from donate.ledger.books import open_account
@@ -112,3 +113,16 @@ def test_a_run_is_kept_with_what_it_found(honest):
         run = checks.last_run(session)
     assert run is not None
     assert (run.is_ok, run.as_of, len(run.results)) == (True, as_of, len(checks.CHECKS))
+
+
+def test_a_run_that_took_long_is_repeated_only_after_twenty_times_as_long(
+    honest: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = clock.now()
+    with honest.transaction() as session:
+        assert checks.is_due(session)
+        checks.store_result(session, [], None, took_milliseconds=60_000)
+    for minutes, is_due in ((19, False), (21, True)):
+        monkeypatch.setattr(clock, "now", lambda later=minutes: began + timedelta(minutes=later))
+        with honest.reading() as session:
+            assert checks.is_due(session) is is_due
