@@ -21,7 +21,7 @@ from donate.demo.content import campaigns
 from donate.demo.past import ZONE, draw_amount, draw_donor, draw_locale, draw_method
 from donate.errors import DonateError
 from donate.giving import token
-from donate.giving.forms import Order, OrderLine
+from donate.giving.forms import ChosenDonation, GiveForm
 from donate.giving.models import Checkout
 from donate.giving.payment import begin_payment
 from donate.giving.service import NewCheckout
@@ -71,7 +71,7 @@ def give_once(settings: Settings, random: Random) -> SampleDonation | None:
     if campaign is None:
         return None
     locale = draw_locale(random)
-    order = _order(random, campaign, locale)
+    form = _form(random, campaign, locale)
     merchant_id, merchant = _merchant_of(campaign)
     new = NewCheckout(
         public_id=uuid4(),
@@ -79,14 +79,14 @@ def give_once(settings: Settings, random: Random) -> SampleDonation | None:
         merchant_account_id=merchant_id,
         currency=campaign.currency,
         locale=locale,
-        order=order,
-        content_sha256=token.content_hash(settings.secret_key, order.content),
+        form=form,
+        content_sha256=token.content_hash(settings.secret_key, form.content),
     )
     begin_payment(new, settings)
     if random.random() < LEAVES:
         return None
     _press(random, new, merchant)
-    return SampleDonation(merchant, campaign.ref, order.amount_minor)
+    return SampleDonation(merchant, campaign.ref, form.amount_minor)
 
 
 def _merchant_of(campaign: CampaignForGiving) -> tuple[int, str]:
@@ -102,9 +102,9 @@ def _press(random: Random, new: NewCheckout, merchant: str) -> None:
     with transaction() as session:
         session_id = session.scalars(select(Checkout.session_id).where(Checkout.public_id == new.public_id)).one()
         assert session_id is not None
-        if new.order.method == "card" and random.random() < DECLINED_FIRST:
+        if new.form.method == "card" and random.random() < DECLINED_FIRST:
             outcomes.decline(session, merchant, session_id)
-        outcomes.pay(session, merchant, session_id, new.order.method)
+        outcomes.pay(session, merchant, session_id, new.form.method)
 
 
 def carry_messages(settings: Settings, given: SampleDonation, post: deliveries.Post | None = None) -> None:
@@ -128,11 +128,11 @@ def _open_campaign(random: Random) -> CampaignForGiving | None:
     return None
 
 
-def _order(random: Random, campaign: CampaignForGiving, locale: str) -> Order:
+def _form(random: Random, campaign: CampaignForGiving, locale: str) -> GiveForm:
     amount_minor = draw_amount(random, campaign.unit_price_minor)
     name, name_is_public, words = draw_donor(random, locale)
-    return Order(
-        lines=(OrderLine(campaign.ref, amount_minor),),
+    return GiveForm(
+        lines=(ChosenDonation(campaign.ref, amount_minor),),
         method=draw_method(random, amount_minor, campaign.on),
         name=name,
         name_is_public=name_is_public,

@@ -74,7 +74,7 @@ def _book_donations(connection: Connection, merchant: str, seen: ProviderCheckou
 def _donation_entry(
     book_id: int, time_zone: str, paid_at: datetime, public_id: UUID, campaign: str, amount_minor: int
 ) -> NewEntry:
-    """Donation: clearing / fund. Nothing public names the checkout, so gifts paid together are not tied together."""
+    """Donation: clearing / fund. Nothing public names the checkout, so donations paid together are not tied together."""
     return NewEntry(
         book_id=book_id,
         reason=Reason.DONATION,

@@ -57,7 +57,7 @@ def _send(page: GivePage) -> Answer:
     except DonateError as error:
         errors[""] = error
     try:
-        order = forms.read_order(request.form, page.refs, page.terms)
+        form = forms.read_give_form(request.form, page.refs, page.terms)
     except forms.BadForm as bad:
         errors |= bad.errors
     if errors or form_token is None:
@@ -68,8 +68,8 @@ def _send(page: GivePage) -> Answer:
         merchant_account_id=page.merchant_account_id,
         currency=page.terms.currency,
         locale=g.locale,
-        order=order,
-        content_sha256=token.content_hash(settings.secret_key, order.content),
+        form=form,
+        content_sha256=token.content_hash(settings.secret_key, form.content),
     )
     try:
         begun = begin_payment(new, settings)

@@ -1,4 +1,4 @@
-"""What a donor typed, read into a frozen order, or every error at once by its field."""
+"""What a donor typed, read into a frozen form, or every error at once by its field."""
 
 import re
 from collections.abc import Callable
@@ -102,18 +102,18 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class OrderLine:
-    """One donation of the order."""
+class ChosenDonation:
+    """One donation that the form asks for."""
 
     campaign: str
     amount_minor: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class GiveForm:
     """A give form without errors."""
 
-    lines: tuple[OrderLine, ...]
+    lines: tuple[ChosenDonation, ...]
     method: str
     name: str | None
     name_is_public: bool
@@ -143,15 +143,15 @@ def amount_field(index: int, count: int) -> str:
     return OWN if count == 1 else f"{OWN}-{index + 1}"
 
 
-def read_order(form: "MultiDict[str, str]", campaigns: tuple[str, ...], terms: Terms) -> Order:
-    """The order in a posted form. Raises BadForm with every error."""
+def read_give_form(form: "MultiDict[str, str]", campaigns: tuple[str, ...], terms: Terms) -> GiveForm:
+    """A posted form without errors. Raises BadForm with every error."""
     bad = BadForm()
     amounts = [
         _amount(form, amount_field(index, len(campaigns)), terms, bad, is_only=len(campaigns) == 1)
         for index in range(len(campaigns))
     ]
     lines = tuple(
-        OrderLine(campaign, amount)
+        ChosenDonation(campaign, amount)
         for campaign, amount in zip(campaigns, amounts, strict=True)
         if amount is not None and amount > 0
     )
@@ -163,7 +163,7 @@ def read_order(form: "MultiDict[str, str]", campaigns: tuple[str, ...], terms: T
     words = _clean(form, "words", text.clean_text, WORDS_LENGTH, bad)
     if bad.errors or method is None:
         raise bad
-    return Order(
+    return GiveForm(
         lines=lines,
         method=method,
         name=name or None,
@@ -239,7 +239,7 @@ def _method(form: "MultiDict[str, str]", terms: Terms, bad: BadForm) -> str | No
 
 
 def _check_size(total: int, method: str | None, terms: Terms, name: str, bad: BadForm) -> None:
-    """The whole order against the smallest and largest payment of the chosen way, or of any way."""
+    """The whole sum against the smallest and largest payment of the chosen way, or of any way."""
     if total == 0:
         bad.errors[name] = AmountMissing()
         return

@@ -1,4 +1,4 @@
-"""From an order to the provider's page: commit, then ask, never both at once."""
+"""From a give form to the provider's page: commit, then ask, never both at once."""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.campaigns.models import Campaign
 from donate.errors import N_, DonateError
-from donate.giving.forms import Order
+from donate.giving.forms import GiveForm
 from donate.giving.models import Checkout, CheckoutPrivate, CheckoutState, Donation, DonationPrivate
 from donate.ledger.models import MerchantAccount
 from donate.payments.gateway import SESSION_LIFETIME, Line, MerchantRef, OpenedSession, SessionRequest
@@ -44,14 +44,14 @@ class CheckoutOver(DonateError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewCheckout:
-    """An order that passed the form, and where its money goes. All its campaigns belong to one host's book."""
+    """A give form without errors, and where its money goes. All its campaigns belong to one host's book."""
 
     public_id: UUID
     book_id: int
     merchant_account_id: int
     currency: str
     locale: str
-    order: Order
+    form: GiveForm
     content_sha256: bytes
 
 
@@ -78,9 +78,9 @@ def start_checkout(session: Session, new: NewCheckout) -> StartedCheckout:
             public_id=new.public_id,
             book_id=new.book_id,
             merchant_account_id=new.merchant_account_id,
-            amount_minor=new.order.amount_minor,
+            amount_minor=new.form.amount_minor,
             currency=new.currency,
-            method=new.order.method,
+            method=new.form.method,
             secret=secrets.token_urlsafe(24),
             content_sha256=new.content_sha256,
             locale=new.locale,
@@ -93,14 +93,14 @@ def start_checkout(session: Session, new: NewCheckout) -> StartedCheckout:
         .returning(Checkout.id)
     )
     if checkout_id is not None:
-        _write_donations(session, checkout_id, new.order)
+        _write_donations(session, checkout_id, new.form)
     started, content_sha256 = _read_started(session, new.public_id)
     if not secrets.compare_digest(content_sha256, new.content_sha256):
         raise FormAlreadyUsed
     return started
 
 
-def _write_donations(session: Session, checkout_id: int, order: Order) -> None:
+def _write_donations(session: Session, checkout_id: int, form: GiveForm) -> None:
     donation_ids = session.scalars(
         insert(Donation).returning(Donation.id, sort_by_parameter_order=True),
         [
@@ -109,18 +109,18 @@ def _write_donations(session: Session, checkout_id: int, order: Order) -> None:
                 "checkout_id": checkout_id,
                 "campaign_ref": line.campaign,
                 "amount_minor": line.amount_minor,
-                "name_is_public": order.name_is_public,
+                "name_is_public": form.name_is_public,
             }
-            for line in order.lines
+            for line in form.lines
         ],
     ).all()
-    if order.name or order.words:
+    if form.name or form.words:
         session.execute(
             insert(DonationPrivate),
-            [{"donation_id": donation, "name": order.name, "message": order.words} for donation in donation_ids],
+            [{"donation_id": donation, "name": form.name, "message": form.words} for donation in donation_ids],
         )
-    if order.email:
-        session.execute(insert(CheckoutPrivate).values(checkout_id=checkout_id, email=order.email))
+    if form.email:
+        session.execute(insert(CheckoutPrivate).values(checkout_id=checkout_id, email=form.email))
 
 
 def _new_public_id() -> UUID:

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from donate import clock
 from donate.campaigns.models import Campaign
 from donate.db import transaction
-from donate.giving.forms import Order, OrderLine
+from donate.giving.forms import ChosenDonation, GiveForm
 from donate.giving.models import Checkout
 from donate.giving.payment import begin_payment
 from donate.giving.service import NewCheckout
@@ -64,20 +64,20 @@ def _campaign(session: Session, ref: str) -> Campaign:
 
 
 def new_checkout(*lines: tuple[str, int], **changes: Any) -> NewCheckout:
-    """An order that passed the form: 15.00 to `yunxi` unless lines are given."""
+    """A checkout about to be made: 15.00 to `yunxi` unless lines are given."""
     lines = lines or (("yunxi", 1500),)
     with transaction() as session:
         book_id = _campaign(session, lines[0][0]).book_id
         merchant_id = session.scalars(select(MerchantAccount.id).filter_by(book_id=book_id)).first()
-    order = {"method": "alipay", "name": None, "name_is_public": False, "email": None, "words": None}
-    order |= {name: changes.pop(name) for name in list(changes) if name in order}
+    typed = {"method": "alipay", "name": None, "name_is_public": False, "email": None, "words": None}
+    typed |= {name: changes.pop(name) for name in list(changes) if name in typed}
     facts: dict[str, Any] = {
         "public_id": uuid4(),
         "book_id": book_id,
         "merchant_account_id": merchant_id,
         "currency": "CNY",
         "locale": "en",
-        "order": Order(lines=tuple(OrderLine(*line) for line in lines), **order),
+        "form": GiveForm(lines=tuple(ChosenDonation(*line) for line in lines), **typed),
         "content_sha256": b"content",
     }
     return NewCheckout(**(facts | changes))

@@ -9,35 +9,35 @@ from werkzeug.datastructures import MultiDict
 from donate import money
 from donate.errors import DonateError
 from donate.giving import forms
-from donate.giving.forms import BadForm, Terms, read_order
+from donate.giving.forms import BadForm, Terms, read_give_form
 from donate.text import TextTooLong
 
 TERMS = Terms(currency="CNY", tariff="mainland", on=date(2026, 11, 23))
 OVERSEAS = Terms(currency="USD", tariff="overseas", on=date(2026, 11, 23))
 
 
-def order(terms: Terms = TERMS, **typed: str) -> forms.Order:
-    return read_order(MultiDict({"amount": "15.00", "method": "alipay"} | typed), ("yunxi",), terms)
+def filled(terms: Terms = TERMS, **typed: str) -> forms.GiveForm:
+    return read_give_form(MultiDict({"amount": "15.00", "method": "alipay"} | typed), ("yunxi",), terms)
 
 
 def errors(terms: Terms = TERMS, **typed: str) -> dict[str, type[DonateError]]:
     with pytest.raises(BadForm) as bad:
-        order(terms, **typed)
+        filled(terms, **typed)
     return {field: type(error) for field, error in bad.value.errors.items()}
 
 
 def test_a_chosen_amount_is_taken() -> None:
-    assert order().lines == (forms.OrderLine("yunxi", 1500),)
+    assert filled().lines == (forms.ChosenDonation("yunxi", 1500),)
 
 
 def test_what_is_typed_wins_over_what_is_chosen() -> None:
-    assert order(own="7.5").amount_minor == 750
+    assert filled(own="7.5").amount_minor == 750
 
 
 def test_what_the_page_wrote_does_not_win_over_what_is_chosen_since() -> None:
-    assert order(own="1000", **{"own-before": "1000"}).amount_minor == 1500
-    assert order(own="7.5", **{"own-before": "1000"}).amount_minor == 750
-    assert order(amount="own", own="1000", **{"own-before": "1000"}).amount_minor == 100_000
+    assert filled(own="1000", **{"own-before": "1000"}).amount_minor == 1500
+    assert filled(own="7.5", **{"own-before": "1000"}).amount_minor == 750
+    assert filled(amount="own", own="1000", **{"own-before": "1000"}).amount_minor == 100_000
 
 
 def test_the_radio_of_the_open_field_alone_is_no_amount() -> None:
@@ -64,7 +64,7 @@ def test_the_radio_of_the_open_field_alone_is_no_amount() -> None:
     ],
 )
 def test_amounts_are_read_as_people_write_them(typed: str, minor: int) -> None:
-    assert order(own=typed).amount_minor == minor
+    assert filled(own=typed).amount_minor == minor
 
 
 @pytest.mark.parametrize(
@@ -98,17 +98,17 @@ def test_nothing_is_no_donation(typed: str) -> None:
 
 def test_less_than_any_way_takes_is_refused() -> None:
     assert errors(own="0.99") == {"own": forms.AmountTooSmall}
-    assert order(own="1").amount_minor == 100
+    assert filled(own="1").amount_minor == 100
 
 
 def test_below_the_card_minimum_the_wallets_are_named() -> None:
     assert errors(own="3", method="card") == {"own": forms.AmountBelowCard}
-    assert order(own="3", method="wechat_pay").method == "wechat_pay"
-    assert order(own="4", method="card").method == "card"
+    assert filled(own="3", method="wechat_pay").method == "wechat_pay"
+    assert filled(own="4", method="card").method == "card"
 
 
 def test_the_largest_donation_is_taken_and_one_fen_more_is_not() -> None:
-    assert order(own="50000").amount_minor == 5_000_000
+    assert filled(own="50000").amount_minor == 5_000_000
     assert errors(own="50000.01") == {"own": forms.AmountTooLarge}
 
 
@@ -119,7 +119,7 @@ def test_huge_amounts_are_refused(typed: str) -> None:
 
 def test_overseas_every_way_has_the_card_minimum() -> None:
     assert errors(OVERSEAS, own="0.49", method="card") == {"own": forms.AmountTooSmall}
-    assert order(OVERSEAS, own="$0.50", method="card").amount_minor == 50
+    assert filled(OVERSEAS, own="$0.50", method="card").amount_minor == 50
 
 
 def test_a_way_of_paying_must_be_chosen() -> None:
@@ -133,17 +133,17 @@ def test_every_error_is_told_at_once() -> None:
 
 
 def test_a_name_is_private_unless_its_donor_says_otherwise() -> None:
-    assert (order(name="阿敏").name, order(name="阿敏").name_is_public) == ("阿敏", False)
-    assert order(name="阿敏", show_name="yes").name_is_public
-    assert not order(name="  ", show_name="yes").name_is_public
+    assert (filled(name="阿敏").name, filled(name="阿敏").name_is_public) == ("阿敏", False)
+    assert filled(name="阿敏", show_name="yes").name_is_public
+    assert not filled(name="  ", show_name="yes").name_is_public
 
 
 def test_names_are_cleaned_and_rare_characters_stay() -> None:
-    assert order(name="\u202e𠮷\x00 \u200b野  家🍚").name == "𠮷 野 家🍚"
+    assert filled(name="\u202e𠮷\x00 \u200b野  家🍚").name == "𠮷 野 家🍚"
 
 
 def test_a_name_of_invisible_characters_is_none() -> None:
-    assert order(name="\u200b\u2800").name is None
+    assert filled(name="\u200b\u2800").name is None
 
 
 def test_what_is_too_long_is_refused() -> None:
@@ -159,13 +159,13 @@ def test_an_address_cannot_carry_a_header() -> None:
     assert errors(email="a@b.org\r\nBcc: c@d.org") == {"email": forms.EmailNotAnAddress}
 
 
-def several(**typed: str) -> forms.Order:
-    return read_order(MultiDict({"method": "card"} | typed), ("yunxi", "datang", "beike"), TERMS)
+def several(**typed: str) -> forms.GiveForm:
+    return read_give_form(MultiDict({"method": "card"} | typed), ("yunxi", "datang", "beike"), TERMS)
 
 
 def test_one_payment_may_hold_several_donations() -> None:
     given = several(**{"own-1": "3", "own-2": "", "own-3": "2.50"})
-    assert given.lines == (forms.OrderLine("yunxi", 300), forms.OrderLine("beike", 250))
+    assert given.lines == (forms.ChosenDonation("yunxi", 300), forms.ChosenDonation("beike", 250))
 
 
 def test_together_they_reach_a_minimum_that_none_reaches_alone() -> None:
@@ -180,12 +180,12 @@ def test_several_without_an_amount_are_refused_at_the_first() -> None:
 
 @given(st.text(max_size=40))
 def test_no_text_breaks_the_form(typed: str) -> None:
-    taken: forms.Order | None = None
+    taken: forms.GiveForm | None = None
     with suppress(BadForm):
-        taken = order(own=typed, amount="", name=typed, words=typed)
+        taken = filled(own=typed, amount="", name=typed, words=typed)
     assert taken is None or 100 <= taken.amount_minor <= 5_000_000
 
 
 @given(st.integers(100, 5_000_000))
 def test_every_amount_in_range_is_read_exactly(minor: int) -> None:
-    assert order(own=f"{minor // 100}.{minor % 100:02d}").amount_minor == minor
+    assert filled(own=f"{minor // 100}.{minor % 100:02d}").amount_minor == minor
