@@ -117,6 +117,9 @@ class Donation(Base, kw_only=True):
     amount_minor: Mapped[int]
     # The donor's consent; the name itself stands in the erasable DonationPrivate.
     name_is_public: Mapped[bool] = mapped_column(default=False)
+    # What the provider's page calls it, in its donor's language: the campaign's title when the form was sent. Asked
+    # again under the same idempotency key, the provider must be sent the same, whatever the title is by then.
+    line_name: Mapped[str | None] = mapped_column(default=None)
 
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount"),

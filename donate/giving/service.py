@@ -5,11 +5,12 @@ in between, the row is there, and asking again asks for the same page.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -93,14 +94,16 @@ def start_checkout(session: Session, new: NewCheckout) -> StartedCheckout:
         .returning(Checkout.id)
     )
     if checkout_id is not None:
-        _write_donations(session, checkout_id, new.form)
+        _write_donations(session, checkout_id, new)
     started, content_sha256 = _read_started(session, new.public_id)
     if not secrets.compare_digest(content_sha256, new.content_sha256):
         raise FormAlreadyUsed
     return started
 
 
-def _write_donations(session: Session, checkout_id: int, form: GiveForm) -> None:
+def _write_donations(session: Session, checkout_id: int, new: NewCheckout) -> None:
+    form = new.form
+    names = _line_names(session, [line.campaign for line in form.lines], new.locale)
     donation_ids = session.scalars(
         insert(Donation).returning(Donation.id, sort_by_parameter_order=True),
         [
@@ -110,6 +113,7 @@ def _write_donations(session: Session, checkout_id: int, form: GiveForm) -> None
                 "campaign_ref": line.campaign,
                 "amount_minor": line.amount_minor,
                 "name_is_public": form.name_is_public,
+                "line_name": names[line.campaign],
             }
             for line in form.lines
         ],
@@ -121,6 +125,13 @@ def _write_donations(session: Session, checkout_id: int, form: GiveForm) -> None
         )
     if form.email:
         session.execute(insert(CheckoutPrivate).values(checkout_id=checkout_id, email=form.email))
+
+
+def _line_names(session: Session, campaigns: Sequence[str], locale: str) -> dict[str, str]:
+    rows = session.execute(
+        select(Campaign.ref, Campaign.title_zh, Campaign.title_en).where(Campaign.ref.in_(campaigns))
+    )
+    return {ref: (en or zh) if locale == "en" else (zh or en) for ref, zh, en in rows}
 
 
 def _new_public_id() -> UUID:
@@ -166,7 +177,7 @@ def session_request(session: Session, checkout_id: int, *, base_url: str) -> Ses
         merchant=merchant_ref(merchant),
         checkout_public_id=checkout.public_id,
         currency=checkout.currency,
-        lines=_request_lines(session, checkout_id, checkout.locale),
+        lines=_request_lines(session, checkout_id),
         locale=checkout.locale,
         success_url=page,
         cancel_url=page,
@@ -180,16 +191,14 @@ def merchant_ref(merchant: MerchantAccount) -> MerchantRef:
     return MerchantRef(ref=merchant.ref, provider=merchant.provider, livemode=merchant.livemode, tariff=merchant.tariff)
 
 
-def _request_lines(session: Session, checkout_id: int, locale: str) -> tuple[Line, ...]:
+def _request_lines(session: Session, checkout_id: int) -> tuple[Line, ...]:
     rows = session.execute(
-        select(Donation.public_id, Donation.amount_minor, Campaign.title_zh, Campaign.title_en)
-        .join(Campaign, Campaign.ref == Donation.campaign_ref)
+        select(Donation.public_id, Donation.amount_minor, func.coalesce(Donation.line_name, Donation.campaign_ref))
         .where(Donation.checkout_id == checkout_id)
         .order_by(Donation.id)
     )
     return tuple(
-        Line(name=(en or zh) if locale == "en" else (zh or en), amount_minor=amount_minor, reference=str(public_id))
-        for public_id, amount_minor, zh, en in rows
+        Line(name=name, amount_minor=amount_minor, reference=str(public_id)) for public_id, amount_minor, name in rows
     )
 
 

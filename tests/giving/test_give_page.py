@@ -298,6 +298,29 @@ def test_a_process_that_dies_after_the_provider_answered_gets_the_same_page(
     assert count_of("sandbox_object") == 1
 
 
+def test_a_title_changed_between_two_tries_changes_nothing_that_the_provider_is_asked(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make.raising()
+    form = make.fresh_form(client)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("donate.giving.payment.keep_session", die)
+        with pytest.raises(Killed):
+            client.post("/en/give/yunxi", data=form)
+    with transaction() as session:
+        session.query(Campaign).filter_by(ref="yunxi").one().title_en = "Another title by now"
+    # The sandbox refuses the same idempotency key with other content, as the provider does.
+    assert client.post("/en/give/yunxi", data=form).status_code == 303
+    assert count_of("sandbox_object") == 1
+
+
 def test_the_provider_is_asked_with_no_transaction_open(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, database: object
 ) -> None:
