@@ -3,10 +3,12 @@
 from flask import current_app, request
 
 from donate.errors import NotFound
-from donate.giving.messages import at_once, handlers, merchant_of
+from donate.giving.merchants import merchant_of
+from donate.giving.messages import at_once
 from donate.payments import inbox
 from donate.payments.merchants import gateway_for
 from donate.settings import Settings
+from donate.settling.messages import handlers
 
 SIGNATURE_HEADER = "Stripe-Signature"
 

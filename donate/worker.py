@@ -17,13 +17,13 @@ from donate import db
 from donate.db import Database, Role, reading, transaction
 from donate.errors import DonateError
 from donate.giving.checks import ALL_CHECKS
-from donate.giving.messages import handle_waiting
 from donate.giving.sync import sync_stale
 from donate.ledger import checks
 from donate.log_lines import fault_of
 from donate.payments.sandbox import deliveries
 from donate.people import limits
 from donate.settings import Settings
+from donate.settling.messages import handle_waiting
 
 CONCURRENCY = 4
 POLL_SECONDS = 1.0

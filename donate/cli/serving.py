@@ -11,7 +11,7 @@ from donate.cli import opening
 from donate.cli.given import pass_settings
 from donate.db.migrate import migrate
 from donate.errors import N_, DonateError
-from donate.giving.messages import require_usable_accounts
+from donate.giving.merchants import require_usable_accounts
 from donate.processes import Parent, Part
 from donate.settings import Settings
 

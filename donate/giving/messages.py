@@ -1,18 +1,19 @@
-"""What giving does about the provider's messages: the table that the webhook's door and the repeating job share."""
+"""What giving does about the provider's messages. Settling joins this table with its own: settling/messages.py."""
 
-from functools import lru_cache, partial
+from functools import partial
+from typing import Protocol
 
-from sqlalchemy import select
-
-from donate.db import current, reading
-from donate.errors import NotFound
 from donate.giving import sync
-from donate.giving.service import merchant_ref
-from donate.ledger.models import MerchantAccount
 from donate.payments import inbox
-from donate.payments.gateway import MerchantRef
-from donate.payments.merchants import require_usable
+from donate.payments.gateway import Event, MerchantRef
 from donate.settings import Settings
+
+
+class Handler(Protocol):
+    """What is done about one kind of message, in whatever order they come: read the object as it stands, then move."""
+
+    def __call__(self, merchant: MerchantRef, event: Event, /, settings: Settings) -> None: ...
+
 
 # These messages carry all that there is to know, so they are booked in the transaction that stores them.
 _AT_ONCE = (
@@ -22,7 +23,7 @@ _AT_ONCE = (
     "checkout.session.expired",
 )
 
-_HANDLERS = {
+HANDLERS: dict[str, Handler] = {
     "checkout.session.completed": sync.take_session_event,
     "checkout.session.async_payment_succeeded": sync.take_session_event,
     "checkout.session.async_payment_failed": sync.take_session_event,
@@ -32,42 +33,6 @@ _HANDLERS = {
 }
 
 
-def handlers(settings: Settings) -> inbox.Handlers:
-    """What is done about each kind of message; every other kind is stored and marked ignored."""
-    return {kind: partial(handler, settings=settings) for kind, handler in _HANDLERS.items()}
-
-
 def at_once(settings: Settings) -> inbox.AtOnce:
     """What is done in the transaction that stores a message."""
     return {kind: partial(sync.book_session_event, settings=settings) for kind in _AT_ONCE}
-
-
-def merchant_of(ref: str) -> MerchantRef:
-    """The merchant account with this reference. Raises NotFound.
-
-    Asked once per process: an account is never changed or removed, and every message asks.
-    """
-    return _merchant_of(current().url, ref)
-
-
-@lru_cache(maxsize=256)
-def _merchant_of(_database_url: str, ref: str) -> MerchantRef:
-    with reading() as session:
-        account = session.scalars(select(MerchantAccount).where(MerchantAccount.ref == ref)).one_or_none()
-    if account is None:
-        raise NotFound
-    return merchant_ref(account)
-
-
-def require_usable_accounts(settings: Settings) -> None:
-    """Refuse to start where an account's donations could not be paid. Raises BadSetting or SandboxClosed."""
-    with reading() as session:
-        accounts = [
-            merchant_ref(account) for account in session.scalars(select(MerchantAccount).order_by(MerchantAccount.id))
-        ]
-    require_usable(accounts, settings)
-
-
-def handle_waiting(settings: Settings) -> int:
-    """Try again what failed or was interrupted; how many were tried."""
-    return inbox.retry_waiting(merchant_of, handlers(settings))

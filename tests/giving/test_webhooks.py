@@ -13,13 +13,13 @@ from sqlalchemy import text
 
 from donate import clock
 from donate.db import Database, bind, transaction
-from donate.giving.messages import handle_waiting
 from donate.giving.models import Checkout
 from donate.giving.sync import sync_checkout
 from donate.payments.gateway import ProviderUnavailable
 from donate.payments.sandbox import deliveries, keys, outcomes
 from donate.payments.signature import sign
 from donate.settings import Settings
+from donate.settling.messages import handle_waiting
 from tests.giving import factories as make
 
 

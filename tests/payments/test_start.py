@@ -6,7 +6,7 @@ import pytest
 
 from donate.db import Database, Role, transaction
 from donate.errors import BadSetting
-from donate.giving.messages import require_usable_accounts
+from donate.giving.merchants import require_usable_accounts
 from donate.ledger.books import open_book, open_merchant_account
 from donate.payments.merchants import SandboxClosed
 from donate.settings import Settings, read_settings
