@@ -133,17 +133,6 @@ def campaign_for_giving(session: Session, ref: str, on: date) -> CampaignForGivi
     raise NotFound
 
 
-def open_for_giving(session: Session, ref: str, on: date) -> CampaignForGiving:
-    """The campaign, if it takes donations on this day.
-
-    Raises NotFound, CampaignNotOpen, CampaignClosed, CampaignSuspended, LicenceExpired.
-    """
-    campaign = campaign_for_giving(session, ref, on)
-    if campaign.closed_reason is not None:
-        raise campaign.closed_reason
-    return campaign
-
-
 @dataclass(frozen=True, slots=True)
 class CampaignName:
     """A public campaign as a form names it."""

@@ -122,11 +122,6 @@ def minimum(method: str, currency: str, on: date, tariff: str = "mainland") -> i
     return rule_for(method, currency, on, tariff).minimum_minor
 
 
-def largest(method: str, currency: str, on: date, tariff: str = "mainland") -> int:
-    """The largest payment that our rule takes, in minor units. Raises NoTariff."""
-    return rule_for(method, currency, on, tariff).largest_minor
-
-
 def fee_of(method: str, currency: str, amount_minor: int, on: date, tariff: str = "mainland") -> int:
     """What the provider keeps of a payment, in minor units. Raises NoTariff."""
     return rule_for(method, currency, on, tariff).fee(amount_minor)
@@ -135,12 +130,6 @@ def fee_of(method: str, currency: str, amount_minor: int, on: date, tariff: str 
 def methods_of(currency: str, on: date, tariff: str = "mainland") -> tuple[str, ...]:
     """The methods that take this currency, whatever the amount; cheapest first."""
     return tuple(method for method in METHODS if _has(method, currency, on, tariff))
-
-
-def methods_for(currency: str, amount_minor: int, on: date, tariff: str = "mainland") -> tuple[str, ...]:
-    """The methods that take this amount, cheapest first; empty when none does."""
-    rules = (rule_for(method, currency, on, tariff) for method in methods_of(currency, on, tariff))
-    return tuple(rule.method for rule in rules if rule.minimum_minor <= amount_minor <= rule.largest_minor)
 
 
 def _has(method: str, currency: str, on: date, tariff: str) -> bool:

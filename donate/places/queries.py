@@ -93,26 +93,11 @@ def _path(levels: dict[str, PlaceName]) -> PlacePath:
     return PlacePath(levels["province"], None if prefecture == county else prefecture, county)
 
 
-def provinces(session: Session) -> list[PlaceName]:
-    return children(session, None)
-
-
 def children(session: Session, parent_code: str | None) -> list[PlaceName]:
     """The places directly under `parent_code`, or the provinces, by code."""
     under = Place.parent_code.is_(None) if parent_code is None else Place.parent_code == parent_code
     rows = session.execute(
         select(Place.code, Place.level, Place.name_zh, Place.name_en).where(under).order_by(Place.code)
-    )
-    return [PlaceName(code, level, name_zh, name_en) for code, level, name_zh, name_en in rows]
-
-
-def counties(session: Session, province_code: str) -> list[PlaceName]:
-    """Every county of a province, those under its prefectures and those directly under it, by code."""
-    prefectures = select(Place.code).where(Place.parent_code == province_code)
-    rows = session.execute(
-        select(Place.code, Place.level, Place.name_zh, Place.name_en)
-        .where(Place.level == "county", (Place.parent_code == province_code) | Place.parent_code.in_(prefectures))
-        .order_by(Place.code)
     )
     return [PlaceName(code, level, name_zh, name_en) for code, level, name_zh, name_en in rows]
 
