@@ -9,10 +9,10 @@ import donate
 from donate.db import Base
 
 for room in pkgutil.iter_modules(donate.__path__):
-    if room.ispkg and any(
-        part.name == "models" for part in pkgutil.iter_modules([f"{donate.__path__[0]}/{room.name}"])
-    ):
-        importlib.import_module(f"donate.{room.name}.models")
+    for part in pkgutil.iter_modules([f"{donate.__path__[0]}/{room.name}"]) if room.ispkg else ():
+        # A room with many tables has several files of them: `models.py`, `recorded_models.py`.
+        if part.name.rpartition("_")[2] == "models":
+            importlib.import_module(f"donate.{room.name}.{part.name}")
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)

@@ -17,7 +17,7 @@ NOT_OURS = ("procrastinate_", "alembic_version")
 
 def import_models() -> None:
     """Import every room's models, as migrations/env.py does, so that Base knows all tables."""
-    for path in sorted((ROOT / "donate").rglob("models.py")):
+    for path in sorted((ROOT / "donate").rglob("*models.py")):
         parts = Path(path).relative_to(ROOT).with_suffix("").parts
         importlib.import_module(".".join(parts))
 
