@@ -43,7 +43,9 @@ class RecentDonations:
     others: tuple[DayLine, ...]
 
 
-# Candidates first: however many named checkouts were never paid, a bounded number of rows is looked at.
+# Candidates first: however many named checkouts were never paid, a bounded number of rows is looked at. What was reversed
+# stands in its day's total for ever, the reversal under a reason of its own; here it is taken away again. Reversals are
+# few and have an index to themselves.
 _RECENT = text(
     """
     (SELECT donation_private.name, newest.amount_minor, log_leaf.day, CAST(NULL AS bigint)
@@ -58,9 +60,17 @@ _RECENT = text(
      ORDER BY newest.id DESC LIMIT :named)
     UNION ALL
     (SELECT NULL, sum(amount_minor)::bigint, day, sum(entry_count)::bigint
-     FROM day_total
-     WHERE book_id = :book_id AND campaign = :campaign AND reason = ANY(:reasons) AND day > :since
-     GROUP BY day ORDER BY day DESC LIMIT :days)
+     FROM (SELECT day, amount_minor, entry_count
+           FROM day_total
+           WHERE book_id = :book_id AND campaign = :campaign AND reason = ANY(:reasons) AND day > :since
+           UNION ALL
+           SELECT log_leaf.day, -(SELECT sum(amount_minor) FROM transfer WHERE transfer.entry_id = undone.id), -1
+           FROM entry AS reversal
+           JOIN entry AS undone ON undone.id = reversal.reverses
+           JOIN log_leaf ON log_leaf.entry_id = undone.id
+           WHERE reversal.reverses IS NOT NULL AND reversal.book_id = :book_id AND undone.campaign = :campaign
+             AND undone.reason = ANY(:reasons) AND log_leaf.day > :since) AS given
+     GROUP BY day HAVING sum(entry_count) > 0 ORDER BY day DESC LIMIT :days)
     """
 )
 

@@ -129,21 +129,58 @@ def test_a_name_waits_for_its_number(database: Database, client: FlaskClient, ca
     assert "阿敏" not in client.get("/en/c/yunxi").text
 
 
-def test_a_reversed_donation_loses_its_line(database: Database, campaign: str) -> None:
-    entry_id = give(campaign, 600, name="阿敏", is_public=True)
+def reverse(entry_id: int, campaign: str) -> int:
+    """Undo an entry; the book's id."""
     with transaction() as session:
         book_id = session.scalars(select(Campaign.book_id).filter_by(ref=campaign)).one()
         journal.reverse(
             session,
             book_id=book_id,
             entry_id=entry_id,
-            idempotency_key="undo",
+            idempotency_key=f"undo:{entry_id}",
             note="booked twice",
-            effective_on=date(2026, 11, 23),
+            effective_on=clock.today("Asia/Shanghai"),
         )
+    return book_id
+
+
+def test_a_reversed_donation_loses_its_line(database: Database, campaign: str) -> None:
+    book_id = reverse(give(campaign, 600, name="阿敏", is_public=True), campaign)
     drain(database)
     with reading() as session:
-        assert recent_donations(session, book_id, campaign, clock.today("Asia/Shanghai")).named == ()
+        recent = recent_donations(session, book_id, campaign, clock.today("Asia/Shanghai"))
+    assert (recent.named, recent.others) == ((), ())
+
+
+def test_the_others_of_a_day_hold_nothing_that_was_reversed(database: Database, campaign: str) -> None:
+    today = clock.today("Asia/Shanghai")
+    give(campaign, 300, on=today)
+    give(campaign, 9900, on=today - timedelta(days=4))
+    for day in (0, 0, 1, 2, 3):
+        reverse(give(campaign, 700, on=today - timedelta(days=day)), campaign)
+    drain(database)
+    give(campaign, 600)
+    with reading() as session:
+        book_id = session.scalars(select(Campaign.book_id).filter_by(ref=campaign)).one()
+        recent = recent_donations(session, book_id, campaign, today)
+    assert [(line.day, line.donation_count, line.amount_minor) for line in recent.others] == [
+        (today, 1, 300),
+        (today - timedelta(days=4), 1, 9900),
+    ]
+
+
+def test_a_reversal_that_is_not_numbered_yet_takes_nothing_away_twice(database: Database, campaign: str) -> None:
+    today = clock.today("Asia/Shanghai")
+    give(campaign, 300, on=today)
+    entry_id = give(campaign, 700, on=today)
+    drain(database)
+    book_id = reverse(entry_id, campaign)
+    reverse(give(campaign, 900, on=today), campaign)
+    for _ in range(2):
+        with reading() as session:
+            recent = recent_donations(session, book_id, campaign, today)
+        assert [(line.donation_count, line.amount_minor) for line in recent.others] == [(1, 300)]
+        drain(database)
 
 
 def test_the_others_of_a_day_are_one_line_without_those_who_are_named(database: Database, campaign: str) -> None:
