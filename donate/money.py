@@ -9,12 +9,29 @@ from donate.errors import N_, DonateError
 # Minor-unit exponents by ISO 4217 for the currencies an installation may use.
 EXPONENTS = {"CNY": 2, "USD": 2, "EUR": 2, "GBP": 2, "HKD": 2, "SGD": 2, "JPY": 0}
 
+# Figures alone, or thousands in groups of three throughout; any other comma could as well be a decimal one.
+_TYPED_AMOUNT = re.compile(r"(?P<major>[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3})+)(?:\.(?P<minor>[0-9]+))?", re.ASCII)
+_WITH_COMMA = re.compile(r"[0-9.]*(?:,[0-9.]*)+", re.ASCII)
 # A bigint holds far more; what is typed in a form stays within twelve digits of major units.
-_TYPED_AMOUNT = re.compile(r"(?P<major>[0-9]{1,12})(?:\.(?P<minor>[0-9]+))?", re.ASCII)
+MOST_DIGITS = 12
 
 
 class AmountNotANumber(DonateError):
     sentence = N_("“%(typed)s” is not an amount. Write it in figures, such as 15 or 15.50.")
+
+
+class AmountAmbiguous(DonateError):
+    """A comma that is no thousands separator: `1,5` and `1,00` mean one thing here and another there."""
+
+    sentence = N_(
+        "“%(typed)s” can be read in two ways. Write a thousand as 1000 or 1,000, and one and a half with a point, as 1.50."
+    )
+
+
+class AmountBeyondBounds(DonateError):
+    """More than any form takes, whatever its own rule is."""
+
+    sentence = N_("“%(typed)s” is too large. The most is %(most)s.")
 
 
 class AmountTooPrecise(DonateError):
@@ -65,24 +82,39 @@ class Money:
 
 
 def parse_amount(typed: str, currency: str) -> Money:
-    """Money from what a person typed. Full-width figures and a leading ¥ are understood.
+    """Money from what a person typed. Full-width figures, a leading ¥ and grouped thousands are understood.
 
-    Raises AmountNotANumber, AmountTooPrecise, UnknownCurrency. Zero and every size are left to the caller's rule.
+    Raises AmountNotANumber, AmountAmbiguous, AmountBeyondBounds, AmountTooPrecise, UnknownCurrency. Zero and every size
+    below twelve digits are left to the caller's rule.
     """
     if currency not in EXPONENTS:
         raise UnknownCurrency(currency=currency)
     figures = typed.strip().translate(_FULL_WIDTH).lstrip("¥").removesuffix("元").strip()
     match = _TYPED_AMOUNT.fullmatch(figures)
     if match is None:
-        raise AmountNotANumber(typed=typed.strip()[:20])
+        raise (AmountAmbiguous if _has_stray_comma(figures) else AmountNotANumber)(typed=_shown(typed))
     digits = EXPONENTS[currency]
+    major = match["major"].replace(",", "").lstrip("0")
+    if len(major) > MOST_DIGITS:
+        raise AmountBeyondBounds(typed=_shown(typed), most=Money(10 ** (MOST_DIGITS + digits) - 1, currency))
     minor = match["minor"] or ""
     if len(minor.rstrip("0")) > digits:
         raise AmountTooPrecise(currency=currency, digits=digits)
-    return Money(int(match["major"] + minor[:digits].ljust(digits, "0")), currency)
+    return Money(int((major + minor[:digits].ljust(digits, "0")) or "0"), currency)
 
 
-_FULL_WIDTH = {ord("０") + i: str(i) for i in range(10)} | {ord("．"): ".", ord("￥"): "¥"}
+def _has_stray_comma(figures: str) -> bool:
+    return _WITH_COMMA.fullmatch(figures) is not None and any(sign.isdigit() for sign in figures)
+
+
+def _shown(typed: str) -> str:
+    """What was typed, short enough to be said again."""
+    typed = typed.strip()
+    return typed if len(typed) <= _SHOWN_LENGTH else typed[: _SHOWN_LENGTH - 1] + "…"
+
+
+_SHOWN_LENGTH = 20
+_FULL_WIDTH = {ord("０") + i: str(i) for i in range(10)} | {ord("．"): ".", ord("，"): ",", ord("￥"): "¥"}
 
 
 def split_by_largest_remainder(total_minor: int, weights: Sequence[int]) -> list[int]:

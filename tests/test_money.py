@@ -3,6 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from donate.money import (
+    AmountAmbiguous,
+    AmountBeyondBounds,
     AmountNotANumber,
     AmountTooPrecise,
     CurrencyMismatch,
@@ -24,6 +26,13 @@ from donate.money import (
         ("３．５０", 350),
         ("￥6元", 600),
         ("1.000", 100),
+        ("1,000", 100_000),
+        ("1，000", 100_000),
+        ("￥１２，０００．５０", 1_200_050),
+        ("1,234,567", 123_456_700),
+        ("999,999,999,999.99", 99_999_999_999_999),
+        ("0" * 20 + "15", 1500),
+        ("0", 0),
     ],
 )
 def test_amounts_as_people_type_them(typed, minor):
@@ -32,11 +41,27 @@ def test_amounts_as_people_type_them(typed, minor):
 
 @pytest.mark.parametrize(
     "typed",
-    ["", "abc", "-1", "1,5", "1e3", "0x10", "１5O", "٣", "1.2.3", ".", ".5", "5.", "NaN", "inf", "1 000", "9" * 13],
+    ["", "abc", "-1", ",", "a,b", "1e3", "0x10", "１5O", "٣", "1.2.3", ".", ".5", "5.", "NaN", "inf", "1 000"],
 )
 def test_what_is_no_amount_is_refused(typed):
     with pytest.raises(AmountNotANumber):
         parse_amount(typed, "CNY")
+
+
+@pytest.mark.parametrize(
+    "typed", ["1,5", "1,00", "1，5", ",5", "5,", "1.000,50", "1,000.000,5", "0,500", "01,000", "1,,000"]
+)
+def test_a_comma_that_groups_no_thousands_is_refused_with_how_to_write_it(typed):
+    with pytest.raises(AmountAmbiguous, match="1000 or 1,000"):
+        parse_amount(typed, "CNY")
+
+
+@pytest.mark.parametrize("typed", ["9" * 13, "9" * 5000, "1,000,000,000,000", "1" + "0" * 12])
+def test_figures_without_end_are_too_large_and_the_most_is_said(typed):
+    with pytest.raises(AmountBeyondBounds) as refused:
+        parse_amount(typed, "CNY")
+    assert refused.value.facts["most"] == Money(99_999_999_999_999, "CNY")
+    assert len(refused.value.facts["typed"]) <= 20
 
 
 def test_more_decimals_than_the_currency_has_are_refused():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from donate import text
 from donate.errors import N_, DonateError
-from donate.money import EXPONENTS, AmountTooPrecise, Money, UnknownCurrency, parse_amount
+from donate.money import EXPONENTS, AmountBeyondBounds, AmountTooPrecise, Money, UnknownCurrency, parse_amount
 from donate.payments import tariffs
 
 if TYPE_CHECKING:
@@ -196,6 +196,9 @@ def _amount(form: "MultiDict[str, str]", name: str, terms: Terms, bad: BadForm, 
         return parse_amount(_without_currency(typed, terms.currency), terms.currency).minor
     except UnknownCurrency:
         bad.errors[name] = CurrencyNotTaken(currency=terms.currency)
+    except AmountBeyondBounds:
+        method = form.get("method", "")
+        bad.errors[name] = _too_large(terms.rule(method if method in terms.methods else terms.methods[0]), terms)
     except AmountTooPrecise as error:
         bad.errors[name] = TooManyDecimals() if EXPONENTS[terms.currency] == 2 else error
     except DonateError as error:
@@ -251,9 +254,13 @@ def _check_size(total: int, method: str | None, terms: Terms, name: str, bad: Ba
     elif method and total < rule.minimum_minor:
         error = AmountBelowCard(minimum=Money(rule.minimum_minor, terms.currency), other=Money(least, terms.currency))
     elif total > rule.largest_minor:
-        error = AmountTooLarge(largest=Money(rule.largest_minor, terms.currency))
+        error = _too_large(rule, terms)
     if error is not None:
         bad.errors[name] = error
+
+
+def _too_large(rule: tariffs.Rule, terms: Terms) -> AmountTooLarge:
+    return AmountTooLarge(largest=Money(rule.largest_minor, terms.currency))
 
 
 def _email(form: "MultiDict[str, str]", bad: BadForm) -> str | None:
