@@ -31,6 +31,20 @@ def require_same_site() -> None:
         raise SentFromElsewhere
 
 
+def came_from() -> str | None:
+    """The path of our own page that this request was sent from; None where the browser says nothing or another site.
+
+    The path alone, so that a link to it leads nowhere else: `//host` and backslashes, which browsers read as another
+    site, are refused.
+    """
+    referrer = urlsplit(request.referrer or "")
+    if referrer.netloc not in _own_hosts() or not referrer.path.startswith("/"):
+        return None
+    if referrer.path.startswith("//") or "\\" in referrer.path:
+        return None
+    return referrer.path
+
+
 def _own_hosts() -> tuple[str, str]:
     """The host that was asked, and the one that the settings name (a proxy may hide it)."""
     settings: Settings = current_app.config["SETTINGS"]

@@ -13,8 +13,10 @@ from werkzeug.exceptions import HTTPException
 from donate.errors import N_, DonateError
 from donate.log_lines import fault_of
 from donate.people import signin
+from donate.same_site import came_from
 from donate.settings import Settings
 from donate.translations import gettext, translated
+from donate.web_answers import FORM_BYTES
 
 RETRY_AFTER_SECONDS = 5
 PROGRAM_AUDIENCES = frozenset({"webhooks", "api"})
@@ -36,11 +38,18 @@ SENTENCES = {
     400: N_("Something in what was sent cannot be read. Please go back, reload the page and try again."),
     404: N_("There is nothing here under this address. It may have been typed wrongly, or the page has moved."),
     405: N_("This address exists, but it does not take what was sent to it. Please start from our pages."),
-    413: N_("What was sent is larger than we take here. A photo may have 12 MB at most."),
+    413: N_("What was sent is larger than the %(most)s KB that a form takes. Please go back and shorten it."),
     429: N_("There were too many attempts. Please wait some minutes and try again."),
     500: N_("Something broke on our side, and we have made a note of it. Nothing that was booked is lost."),
     503: N_("We cannot answer at the moment. Please try again in a few seconds; nothing was booked twice."),
 }
+UPLOAD_TOO_LARGE = N_(
+    "What was sent is larger than the %(most)s MB that are taken at once. A photo may have 12 MB: choose a smaller one, "
+    "or let the phone send it reduced."
+)
+# Where a photo is sent from a page of its own, after its text.
+TEXT_IS_SAVED = N_("The text is saved already; only this photo was not taken.")
+AFTER_THE_TEXT = frozenset({"organiser.update_photos", "organiser.campaign_photo"})
 FORM_EXPIRED = N_(
     "This form has grown too old, or you signed in again meanwhile. Please go back, reload and send it again."
 )
@@ -91,8 +100,19 @@ def _refused(error: HTTPException) -> ResponseReturnValue:
     """What Flask and Werkzeug refuse: unknown addresses, wrong methods, too large bodies."""
     if error.response is not None or error.code is None:
         return error
+    if error.code == 413:
+        saved = gettext(TEXT_IS_SAVED) if request.endpoint in AFTER_THE_TEXT else None
+        return answer(413, _too_large(), note=saved)
     kept = [(name, value) for name, value in error.get_headers() if name in ("Allow", "Retry-After")]
     return answer(error.code, headers=kept)
+
+
+def _too_large() -> str:
+    """Which limit was passed: that of the whole upload, or that of the text in a form."""
+    most = request.max_content_length or 0
+    if most <= FORM_BYTES or (request.content_length or 0) <= most:
+        return gettext(SENTENCES[413], most=FORM_BYTES // 1024)
+    return gettext(UPLOAD_TOO_LARGE, most=most // 1024 // 1024)
 
 
 def _busy(error: Exception) -> ResponseReturnValue:
@@ -101,7 +121,9 @@ def _busy(error: Exception) -> ResponseReturnValue:
     return answer(503, headers=[("Retry-After", str(RETRY_AFTER_SECONDS))])
 
 
-def answer(status: int, sentence: str | None = None, *, headers: Iterable[tuple[str, str]] = ()) -> Response:
+def answer(
+    status: int, sentence: str | None = None, *, note: str | None = None, headers: Iterable[tuple[str, str]] = ()
+) -> Response:
     """The error page of a status, or its problem+json; never kept by a cache."""
     title = gettext(TITLES.get(status, TITLES[400] if status < 500 else TITLES[500]))
     sentence = sentence or gettext(SENTENCES.get(status, SENTENCES[400] if status < 500 else SENTENCES[500]))
@@ -115,7 +137,13 @@ def answer(status: int, sentence: str | None = None, *, headers: Iterable[tuple[
         response = Response(json.dumps(problem), status, mimetype="application/problem+json")
     else:
         page = render_template(
-            "errors/error.html", status=status, title=title, sentence=sentence, request_id=g.get("request_id")
+            "errors/error.html",
+            status=status,
+            title=title,
+            sentence=sentence,
+            note=note,
+            request_id=g.get("request_id"),
+            back=came_from() if request.method == "POST" else None,
         )
         response = Response(page, status, mimetype="text/html")
     response.headers["Cache-Control"] = "no-store"

@@ -51,6 +51,12 @@ class PhotoTooManyPixels(DonateError):
     field = "photo"
 
 
+class PhotoFarTooLarge(PhotoTooManyPixels):
+    """More pixels than the reader even counts."""
+
+    sentence = N_("This picture has far too many pixels; at most %(most)s million are taken.")
+
+
 class PhotoMoves(DonateError):
     sentence = N_("This picture moves. Choose a photo that stands still.")
     field = "photo"
@@ -95,7 +101,7 @@ def _decoded(content: bytes) -> Photo:
     except UnidentifiedImageError:
         raise NotAPhoto from None
     except Image.DecompressionBombError:
-        raise PhotoTooManyPixels(megapixels="180+", most=_millions(MOST_PIXELS["PNG"])) from None
+        raise PhotoFarTooLarge(most=_millions(MOST_PIXELS["JPEG"])) from None
     except _BROKEN:
         raise PhotoBroken from None
     with image:

@@ -7,6 +7,7 @@ from donate.errors import DonateError
 from donate.files.photo import (
     NotAPhoto,
     PhotoBroken,
+    PhotoFarTooLarge,
     PhotoMissing,
     PhotoMoves,
     PhotoOfNewKind,
@@ -81,7 +82,7 @@ def test_a_wide_colour_profile_is_turned_into_common_colours() -> None:
         (picture("TIFF"), NotAPhoto),
         (b"\0\0\0\x18ftypheic" + bytes(64), PhotoOfNewKind),
         (png_bomb(8000, 8000), PhotoTooManyPixels),
-        (png_bomb(60000, 60000), PhotoTooManyPixels),
+        (png_bomb(60000, 60000), PhotoFarTooLarge),
         (png_bomb(300, 300), PhotoBroken),
         (moving("PNG"), PhotoMoves),
         (moving("WEBP"), PhotoMoves),

@@ -1,5 +1,6 @@
 """Errors are pages in both languages, problem+json for programs, and never traces."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -120,7 +121,26 @@ def test_a_wrong_method_says_which_are_right(client: FlaskClient) -> None:
 def test_too_large_a_form_is_refused(client: FlaskClient) -> None:
     page = client.post("/en/sign-in", data={"email": "x" * 300_000})
     assert page.status_code == 413
-    assert "12 MB" in page.text
+    assert "larger than the 256 KB that a form takes" in page.text
+
+
+@pytest.mark.parametrize(
+    ("referrer", "link"),
+    [
+        ("http://localhost/en/sign-in?next=/en/desk", "/en/sign-in"),
+        ("https://elsewhere.example/en/sign-in", None),
+        ("http://localhost//elsewhere.example/", None),
+        ("http://localhost/\\elsewhere.example/", None),
+        ("javascript:alert(1)", None),
+        ("", None),
+    ],
+)
+def test_what_was_refused_leads_back_to_the_page_of_ours_that_it_came_from(
+    client: FlaskClient, referrer: str, link: str | None
+) -> None:
+    page = client.post("/en/sign-in", data={"email": "x" * 300_000}, headers={"Referer": referrer})
+    found = re.search(r'href="([^"]+)">Back to the page that this was sent from', page.text)
+    assert (found and found[1]) == link
 
 
 @pytest.mark.parametrize("accept", ["application/json", "application/problem+json"])
