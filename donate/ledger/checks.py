@@ -214,6 +214,8 @@ CHECKS = (
         WITH flows AS (
           SELECT account_id, amount_minor FROM fund_release
           UNION ALL
+          SELECT account_id, -amount_minor FROM fund_return
+          UNION ALL
           SELECT transfer.debit_id, -transfer.amount_minor FROM entry JOIN transfer ON transfer.entry_id = entry.id
           WHERE entry.reason = 'disbursement_approved'
           UNION ALL

@@ -232,6 +232,22 @@ class FundRelease(Base, kw_only=True):
     amount_minor: Mapped[int]
 
 
+class FundReturn(Base, kw_only=True):
+    """What the reversal of an entry took back of what that entry had made available to a fund."""
+
+    __tablename__ = "fund_return"
+    __table_args__ = (
+        ForeignKeyConstraint(["entry_id", "book_id"], ["entry.id", "entry.book_id"]),
+        ForeignKeyConstraint(["account_id", "book_id"], ["account.id", "account.book_id"]),
+        CheckConstraint("amount_minor > 0", name="amount_minor"),
+    )
+
+    entry_id: Mapped[int] = mapped_column(primary_key=True)  # of the reversal
+    account_id: Mapped[int] = mapped_column(primary_key=True)
+    book_id: Mapped[int]
+    amount_minor: Mapped[int]
+
+
 class LedgerCheck(Base, kw_only=True):
     """One run of the named checks; the newest is public."""
 

@@ -38,6 +38,38 @@ def release(executor: Session | Connection, *, book_id: int, entry_id: int, amou
     )
 
 
+def release_credits(executor: Session | Connection, *, book_id: int, entry_ids: Sequence[int]) -> None:
+    """Make all that these booked entries moved from the bank into funds available: `release` for many at once."""
+    executor.execute(_RELEASE_CREDITS, {"book_id": book_id, "entry_ids": list(entry_ids)})
+
+
+def reverse_release(
+    executor: Session | Connection,
+    *,
+    book_id: int,
+    entry_id: int,
+    idempotency_key: str,
+    effective_on: date,
+    note: str,
+) -> PostedEntry:
+    """Reverse an entry that brought money to the bank, and take back from the stock what it had made available.
+
+    Never refused, since it corrects what was said to have happened: of what was approved for disbursement meanwhile
+    nothing is left to take back, and the fund is short by it until it is covered.
+    """
+    posted = journal.reverse(
+        executor,
+        book_id=book_id,
+        entry_id=entry_id,
+        idempotency_key=idempotency_key,
+        effective_on=effective_on,
+        note=note,
+    )
+    if posted.is_new:
+        executor.execute(_TAKE_BACK, {"entry_id": entry_id, "reversal_id": posted.entry_id})
+    return posted
+
+
 def authorise(executor: Session | Connection, entry: NewEntry) -> PostedEntry:
     """Book a `disbursement_approved` entry and take its amount from the fund's stock.
 
@@ -139,6 +171,44 @@ _RELEASE = text(
     )
     UPDATE fund_stock SET available_minor = available_minor + fresh.amount_minor
     FROM fresh WHERE fund_stock.account_id = fresh.account_id
+    """
+)
+
+_RELEASE_CREDITS = text(
+    """
+    WITH fresh AS (
+      INSERT INTO fund_release (entry_id, account_id, book_id, amount_minor)
+      SELECT transfer.entry_id, transfer.credit_id, transfer.book_id, sum(transfer.amount_minor)
+      FROM transfer
+      JOIN account debit ON debit.id = transfer.debit_id AND debit.code = 'bank'
+      JOIN fund_stock ON fund_stock.account_id = transfer.credit_id
+      WHERE transfer.entry_id = ANY (CAST(:entry_ids AS bigint[])) AND transfer.book_id = :book_id
+      GROUP BY transfer.entry_id, transfer.credit_id, transfer.book_id
+      ON CONFLICT DO NOTHING
+      RETURNING account_id, amount_minor
+    ), sums AS (
+      SELECT account_id, sum(amount_minor) AS amount_minor FROM fresh GROUP BY account_id
+    )
+    UPDATE fund_stock SET available_minor = available_minor + sums.amount_minor
+    FROM sums WHERE fund_stock.account_id = sums.account_id
+    """
+)
+
+_TAKE_BACK = text(
+    """
+    WITH held AS (
+      SELECT fund_release.account_id, fund_release.book_id,
+             least(fund_stock.available_minor, fund_release.amount_minor) AS amount_minor
+      FROM fund_release JOIN fund_stock ON fund_stock.account_id = fund_release.account_id
+      WHERE fund_release.entry_id = :entry_id
+      FOR UPDATE OF fund_stock
+    ), taken AS (
+      INSERT INTO fund_return (entry_id, account_id, book_id, amount_minor)
+      SELECT :reversal_id, account_id, book_id, amount_minor FROM held WHERE amount_minor > 0
+      RETURNING account_id, amount_minor
+    )
+    UPDATE fund_stock SET available_minor = available_minor - taken.amount_minor
+    FROM taken WHERE fund_stock.account_id = taken.account_id
     """
 )
 

@@ -1,4 +1,4 @@
-"""Create recorded donations, their batches and reversals, and official receipts."""
+"""Create recorded donations, their batches and reversals, what reversals take back, and official receipts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,7 +28,9 @@ def upgrade() -> None:
     private = ("recorded_file", "recorded_private", "official_receipt_private")
     grant(op, "donate_eraser", "SELECT, DELETE", *private)
     grant(op, "donate_eraser", "SELECT", "recorded_batch", "recorded_donation", "official_receipt")
-    append_only(op, "official_receipt_step")
+    _create_fund_return()
+    grant(op, "donate_web", "SELECT, INSERT", "fund_return")
+    append_only(op, "official_receipt_step", "fund_return")
 
 
 def _create_batch() -> None:
@@ -136,6 +138,19 @@ def _create_reversal() -> None:
         postgresql_where=sa.text("state <> 'refused'"),
     )
     op.create_index("recorded_reversal_recorded_id_id_ix", "recorded_reversal", ["recorded_id", "id"])
+
+
+def _create_fund_return() -> None:
+    op.create_table(
+        "fund_return",
+        sa.Column("entry_id", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("account_id", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("book_id", sa.BigInteger(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name="amount_minor"),
+        sa.ForeignKeyConstraint(["entry_id", "book_id"], ["entry.id", "entry.book_id"]),
+        sa.ForeignKeyConstraint(["account_id", "book_id"], ["account.id", "account.book_id"]),
+    )
 
 
 def _create_official() -> None:
