@@ -37,6 +37,9 @@ class ProviderEvent(Base, kw_only=True):
     outcome: Mapped[str] = mapped_column(Text, default="new")
     attempts: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(Text, default=None)  # the class only: messages may hold names
+    # Fetched by us, since the provider's own delivery never arrived. The default is the database's: the hot path's
+    # statement does not name it.
+    was_pulled: Mapped[bool] = mapped_column(server_default=text("false"), default=False)
 
 
 class SandboxObject(Base, kw_only=True):
