@@ -2,14 +2,24 @@
 
 import contextlib
 import os
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from donate.errors import BadSetting
 
 ENVIRONMENTS = ("development", "production")
+PREFIX = "DONATE_"
+SHORTEST_SECRET = 32
+FEWEST_DIFFERENT = 6  # characters of a secret; one that was drawn at random has far more
+# Passed from a parent to its parts, never set by a person.
+INTERNAL = frozenset({"DONATE_LIFELINE"})
+# Kubernetes describes every service to every container: a service named `donate` looks like settings of ours.
+_OF_A_CLUSTER = re.compile(r"DONATE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_[0-9]+_(TCP|UDP)(_\w+)?)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +57,13 @@ class Settings:
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from `environ` (the process's own by default). Raises BadSetting with the variable's name."""
-    env = os.environ if environ is None else environ
+    env = _Asked(os.environ if environ is None else environ)
     instance = Path(env.get("DONATE_INSTANCE") or "instance").absolute()
     settings = Settings(
         environment=_one_of(env, "DONATE_ENVIRONMENT", ENVIRONMENTS, "development"),
         instance=instance,
         secret_key=env.get("DONATE_SECRET_KEY") or _kept_secret(instance),
-        base_url=(env.get("DONATE_BASE_URL") or "http://127.0.0.1:8000").rstrip("/"),
+        base_url=_base_url(env.get("DONATE_BASE_URL") or "http://127.0.0.1:8000"),
         database_url=env.get("DONATE_DATABASE_URL") or None,
         database_url_web=env.get("DONATE_DATABASE_URL_WEB") or None,
         database_url_sequencer=env.get("DONATE_DATABASE_URL_SEQUENCER") or None,
@@ -72,8 +82,74 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             for ref, given in _by_merchant(env, "_WEBHOOK_SECRETS").items()
         },
     )
+    _refuse_unknown(env)
     _refuse_unsafe(settings)
     return settings
+
+
+class _Asked(Mapping[str, str]):
+    """The environment, remembering which names were looked up: those are all the settings that there are."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.names.add(name)
+        return self._env[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._env)
+
+    def __len__(self) -> int:
+        return len(self._env)
+
+
+def _refuse_unknown(env: _Asked) -> None:
+    """A misspelt name would otherwise be ignored in silence, and its default would count."""
+    known = env.names | INTERNAL
+    for name in sorted(env):
+        if not name.startswith(PREFIX) or name in known or _is_of_a_cluster(name, env):
+            continue
+        named = [other.removeprefix(PREFIX) for other in (*sorted(known - INTERNAL), *_merchants_names(name))]
+        close = get_close_matches(name.removeprefix(PREFIX), named, n=1)
+        hint = f"did you mean {PREFIX}{close[0]}?" if close else "the README lists those that there are"
+        raise BadSetting(name=name, problem=f"is not a setting; {hint}")
+
+
+def _is_of_a_cluster(name: str, env: Mapping[str, str]) -> bool:
+    is_address = name.endswith("_PORT") and env[name].startswith(("tcp://", "udp://"))
+    return is_address or _OF_A_CLUSTER.fullmatch(name) is not None
+
+
+def _merchants_names(name: str) -> list[str]:
+    """What a misspelt setting of a merchant account may have been meant to be, whatever its reference."""
+    prefix = "DONATE_STRIPE_"
+    parts = name.removeprefix(prefix).split("_") if name.startswith(prefix) else []
+    refs = ["_".join(parts[:count]) for count in range(1, len(parts) + 1)]
+    return [f"{prefix}{ref}{suffix}" for ref in refs if ref for suffix in ("_KEY", "_WEBHOOK_SECRETS")]
+
+
+def _base_url(given: str) -> str:
+    """A public address: scheme, host and perhaps a port. A slash at its end is taken away."""
+
+    def refused(problem: str) -> BadSetting:
+        return BadSetting(name="DONATE_BASE_URL", problem=problem)
+
+    if not given.isprintable() or " " in given:
+        raise refused("holds a space or a sign that no address has")
+    try:
+        parts = urlsplit(given)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise refused(f"{given!r} is no address: {error}") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise refused(f"{given!r} is no address such as https://donate.example.org")
+    if parts.username is not None or parts.password is not None:
+        raise refused("carries a user name or a password; everybody reads this address")
+    if parts.path.strip("/") or "?" in given or "#" in given:
+        raise refused(f"{given!r} goes on after the host; the site stands at the root of its host")
+    return given.rstrip("/")
 
 
 def _refuse_unsafe(settings: Settings) -> None:
@@ -91,6 +167,11 @@ def _refuse_unsafe(settings: Settings) -> None:
         )
     if not settings.base_url.startswith("https://"):
         raise BadSetting(name="DONATE_BASE_URL", problem="production wants an https:// address")
+    if len(settings.secret_key) < SHORTEST_SECRET or len(set(settings.secret_key)) < FEWEST_DIFFERENT:
+        raise BadSetting(
+            name="DONATE_SECRET_KEY",
+            problem=f"can be guessed; production wants {SHORTEST_SECRET} random characters or more (openssl rand -hex 32)",
+        )
     if settings.database_url is None:
         raise BadSetting(name="DONATE_DATABASE_URL", problem="production wants a PostgreSQL server of its own")
     for ref, key in settings.stripe_keys.items():
@@ -148,8 +229,9 @@ def _by_merchant(env: Mapping[str, str], suffix: str) -> dict[str, str]:
     """`DONATE_STRIPE_<REF><suffix>` by merchant reference in lower case."""
     prefix = "DONATE_STRIPE_"
     found = {}
-    for name, value in env.items():
+    for name in env:
         if name.startswith(prefix) and name.endswith(suffix) and len(name) > len(prefix + suffix):
+            value = env[name]
             if not value.strip():
                 raise BadSetting(name=name, problem="is empty")
             found[name[len(prefix) : -len(suffix)].lower()] = value.strip()

@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import structlog
@@ -54,10 +55,26 @@ def configure(app: Flask, settings: Settings) -> None:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         wrap(app, ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops))
+    else:
+        app.before_request(_warn_of_a_proxy())
     app.url_value_preprocessor(_take_locale)
     app.url_defaults(_put_locale_back(app))
     app.before_request(_begin)
     app.after_request(_finish(settings))
+
+
+def _warn_of_a_proxy() -> Callable[[], None]:
+    """One line a process where a proxy stands in front that the settings do not tell of."""
+    first = Lock()  # taken once and never given back
+
+    def warn() -> None:
+        if "X-Forwarded-For" in request.headers and first.acquire(blocking=False):
+            log.warning(
+                "proxy_not_trusted",
+                problem="requests carry X-Forwarded-For, and DONATE_TRUSTED_PROXIES is 0: all clients look like one",
+            )
+
+    return warn
 
 
 def wrap(app: Flask, middleware: "WSGIApplication") -> None:

@@ -25,7 +25,7 @@ from tests.giving import factories as giving
 from tests.organisations import factories as organisations
 from tests.people import factories as people
 
-CHROMIUM = os.environ.get("DONATE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = os.environ.get("TESTS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 def browser_type_launch_args() -> dict[str, object]:
     """Debian's Chromium, which runs as root without its own sandbox; no browser is downloaded."""
     if CHROMIUM is None:
-        if os.environ.get("DONATE_BROWSER") == "required":
-            pytest.fail("DONATE_BROWSER=required, and there is no Chromium")
+        if os.environ.get("TESTS_BROWSER") == "required":
+            pytest.fail("TESTS_BROWSER=required, and there is no Chromium")
         pytest.skip("no Chromium on this machine (apt-get install chromium fonts-wqy-microhei)")
     quiet = [
         "--no-sandbox",

@@ -17,7 +17,7 @@ LIVE, TEST = "sk_live_1234567890", "sk_test_1234567890"
 
 
 def environment(tmp_path: Path, **changes: str) -> dict[str, str]:
-    return {"DONATE_INSTANCE": str(tmp_path), "DONATE_SECRET_KEY": "x" * 32, **changes}
+    return {"DONATE_INSTANCE": str(tmp_path), "DONATE_SECRET_KEY": "0123456789abcdef" * 2, **changes}
 
 
 def production(tmp_path: Path, **changes: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import structlog
 from flask import Flask, g, url_for
 from flask.testing import FlaskClient
 
@@ -54,7 +55,7 @@ def production(**more: str) -> Settings:
             "DONATE_ENVIRONMENT": "production",
             "DONATE_BASE_URL": "https://donate.example.org",
             "DONATE_DATABASE_URL": "postgresql://db.example.org/donate",
-            "DONATE_SECRET_KEY": "a key for tests only",
+            "DONATE_SECRET_KEY": "a long key for tests in production only",
             "DONATE_STRIPE_MAIN_KEY": "sk_live_x",
             "DONATE_STRIPE_MAIN_WEBHOOK_SECRETS": "whsec_x",
             **more,
@@ -84,6 +85,18 @@ def test_forwarded_addresses_count_only_from_trusted_proxies(database: Database,
     app = create_app(production(DONATE_TRUSTED_PROXIES=proxies), database)
     app.add_url_rule("/who", view_func=lambda: str(request.remote_addr))
     assert app.test_client().get("/who", headers={"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}).text == seen
+
+
+@pytest.mark.parametrize(("proxies", "count"), [("0", 1), ("1", 0)])
+def test_a_forgotten_proxy_is_warned_of_once(database: Database, proxies: str, count: int) -> None:
+    client = create_app(production(DONATE_TRUSTED_PROXIES=proxies), database).test_client()
+    with structlog.testing.capture_logs() as lines:
+        client.get("/en/sign-in")
+        for _ in range(3):
+            client.get("/en/sign-in", headers={"X-Forwarded-For": "203.0.113.9"})
+    warnings = [line for line in lines if line["log_level"] == "warning"]
+    assert len(warnings) == count
+    assert all("DONATE_TRUSTED_PROXIES is 0" in line["problem"] for line in warnings)
 
 
 def test_an_application_can_be_made_many_times(database: Database, settings: Settings) -> None:
