@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from donate.ledger import checks
+from donate.ledger import checks, cover
+from donate.ledger.cover import CoverHeld
+from donate.organisations.queries import OrganisationFacts, organisations_named
 from donate.publiclog import queries
 from donate.publiclog.queries import Lag, Position
 
@@ -30,6 +32,7 @@ class Status:
     position: Position
     lag: Lag
     check_run: CheckRun | None
+    fee_funds: tuple[tuple[OrganisationFacts, CoverHeld], ...]
     donate_version: str
     postgresql_version: str
     revision: str
@@ -41,10 +44,17 @@ def status(session: Session) -> Status:
         queries.position(session),
         queries.lag(session),
         check_run(session),
+        _fee_funds(session),
         _own_version(),
         str(session.scalar(text("SHOW server_version"))).split(" ")[0],
         str(session.scalar(text("SELECT version_num FROM alembic_version"))),
     )
+
+
+def _fee_funds(session: Session) -> tuple[tuple[OrganisationFacts, CoverHeld], ...]:
+    funds = cover.held(session)
+    hosts = {host.ref: host for host in organisations_named(session, {fund.host for fund in funds})} if funds else {}
+    return tuple((hosts[fund.host], fund) for fund in funds if fund.host in hosts)
 
 
 def check_run(session: Session) -> CheckRun | None:

@@ -9,7 +9,9 @@ from donate.campaigns import campaign_page, markdown, pages
 from donate.campaigns.campaign_page import is_reference
 from donate.db import reading
 from donate.errors import NotFound
+from donate.ledger import cover
 from donate.organisations.queries import organisation_page
+from donate.publiclog.queries import position
 from donate.text import clean_line
 
 if TYPE_CHECKING:
@@ -50,7 +52,16 @@ def organisation(ref: str) -> "ResponseReturnValue":
     with reading() as session:
         page = organisation_page(session, ref, today)
         cards = pages.cards_of_organisation(session, page.id, today)
-    return render_template("public/organisation.html", page=page, cards=cards, rendered=markdown.rendered)
+        fee_funds = cover.held(session, ref) if page.kind == "host" else ()
+        newest = position(session) if fee_funds else None
+    return render_template(
+        "public/organisation.html",
+        page=page,
+        cards=cards,
+        fee_funds=fee_funds,
+        position=newest,
+        rendered=markdown.rendered,
+    )
 
 
 def style() -> "ResponseReturnValue":

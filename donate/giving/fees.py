@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.errors import N_, DonateError
 from donate.giving.models import Booked, Checkout, Donation
-from donate.ledger import journal
+from donate.ledger import cover, journal
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.journal import Leg, NewEntry
 from donate.money import split_by_largest_remainder
@@ -81,18 +81,6 @@ def book_fee(session: Session, merchant: str, reference: UUID, fee: ChargeFee) -
     return True
 
 
-def cover_numbered(session: Session, book_id: int) -> int:
-    """What the host's fee-cover fund holds by its numbered entries: enough for a page, whatever waits in the queue."""
-    numbered: int | None = session.scalar(_COVER_NUMBERED, {"book_id": book_id})
-    return int(numbered or 0)
-
-
-def cover_available(session: Session, book_id: int) -> int:
-    """What the host's fee-cover fund holds now."""
-    available: int | None = session.scalar(_COVER_AVAILABLE, {"book_id": book_id})
-    return int(available or 0)
-
-
 def _entries(session: Session, paid: _Paid, fee_minor: int) -> list[NewEntry]:
     if fee_minor <= 0 or paid.booked_as is Booked.UNBOOKED:
         return []
@@ -119,7 +107,7 @@ def _entries(session: Session, paid: _Paid, fee_minor: int) -> list[NewEntry]:
         )
         for donation, campaign, part in parts
     ]
-    if _take_cover(session, paid.book_id, fee_minor):
+    if cover.take(session, paid.book_id, fee_minor):
         entries += [
             _entry(
                 paid,
@@ -127,7 +115,7 @@ def _entries(session: Session, paid: _Paid, fee_minor: int) -> list[NewEntry]:
                 campaign,
                 Reason.FEE_COVERED,
                 "cover",
-                Leg(debit="fee_cover", credit=fund_code(campaign), amount_minor=part),
+                Leg(debit=cover.CODE, credit=fund_code(campaign), amount_minor=part),
             )
             for donation, campaign, part in parts
         ]
@@ -164,14 +152,6 @@ def _entry(paid: _Paid, part: str, campaign: str | None, reason: Reason, kind: s
     )
 
 
-def _take_cover(session: Session, book_id: int, fee_minor: int) -> bool:
-    """Whether the fee-cover fund pays. One at a time for each book, so that two never spend the same money."""
-    if cover_available(session, book_id) < fee_minor:
-        return False
-    session.execute(_LOCK_COVER, {"book_id": book_id})
-    return cover_available(session, book_id) >= fee_minor
-
-
 _LOCK = text(
     """
     SELECT checkout.id, checkout.public_id, checkout.book_id, book.time_zone, checkout.currency, checkout.booked_as,
@@ -180,31 +160,5 @@ _LOCK = text(
     JOIN merchant_account merchant ON merchant.id = checkout.merchant_account_id
     WHERE checkout.public_id = :reference AND merchant.ref = :merchant
     FOR UPDATE OF checkout
-    """
-)
-
-# Held until the commit; the namespace 4121 is ours for fee-cover funds.
-_LOCK_COVER = text("SELECT pg_advisory_xact_lock(4121, CAST(:book_id % 2147483647 AS integer))")
-
-_COVER_NUMBERED = text(
-    """
-    SELECT total.credits_minor - total.debits_minor
-    FROM account cover JOIN account_total total ON total.account_id = cover.id
-    WHERE cover.book_id = :book_id AND cover.code = 'fee_cover'
-    """
-)
-
-# What is numbered stands in the total; what waits in the queue is added. OFFSET 0 keeps each look-up a look-up: left
-# free, the planner read all transfers ever made.
-_COVER_AVAILABLE = text(
-    """
-    SELECT coalesce((SELECT credits_minor - debits_minor FROM account_total WHERE account_id = cover.id), 0)
-         + coalesce((
-             SELECT sum(CASE WHEN leg.credit_id = cover.id THEN leg.amount_minor ELSE -leg.amount_minor END)
-             FROM entry_pending pending
-             CROSS JOIN LATERAL (SELECT * FROM transfer WHERE entry_id = pending.entry_id OFFSET 0) AS leg
-             WHERE cover.id IN (leg.credit_id, leg.debit_id)), 0)
-    FROM account cover
-    WHERE cover.book_id = :book_id AND cover.code = 'fee_cover'
     """
 )

@@ -11,9 +11,9 @@ from donate import clock
 from donate.campaigns.models import Campaign
 from donate.campaigns.queries import CampaignForGiving, campaign_for_giving
 from donate.errors import N_, DonateError, NotFound
-from donate.giving.fees import cover_numbered
 from donate.giving.forms import MOST_LINES, Terms
 from donate.giving.models import Booked, Checkout, Donation, DonationPrivate, UnbookedMoney
+from donate.ledger import cover
 from donate.ledger.models import Book, MerchantAccount
 from donate.money import Money
 from donate.organisations.models import Organisation
@@ -115,7 +115,7 @@ def give_page(session: Session, refs: Sequence[str]) -> GivePage:
         campaigns=campaigns,
         merchant_account_id=merchant.id,
         terms=terms,
-        cover_minor=cover_numbered(session, first.book_id),
+        cover_minor=cover.numbered(session, first.book_id),
     )
 
 

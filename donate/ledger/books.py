@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.errors import N_, DonateError
 from donate.ledger import chart
+from donate.ledger.cover_models import CoverStock
 from donate.ledger.models import Account, Book, FundStock, MerchantAccount
 from donate.tlog import leaf
 
@@ -43,7 +44,10 @@ def open_book(session: Session, *, ref: str, host: str, currency: str, mode: str
     session.add(book)
     session.flush()
     for code in chart.STANDARD_CODES:
-        open_account(session, book_id=book.id, code=code)
+        account_id = open_account(session, book_id=book.id, code=code)
+        if code == "fee_cover":
+            session.add(CoverStock(account_id=account_id, book_id=book.id, available_minor=0))
+    session.flush()
     return book
 
 

@@ -235,6 +235,19 @@ CHECKS = (
         """,
     ),
     Check(
+        "fee_funds_equal_ledger",
+        N_("What each fee fund may still pay equals what it was given less what it paid."),
+        """
+        SELECT 'account ' || account.id
+        FROM account
+        LEFT JOIN cover_stock stock ON stock.account_id = account.id
+        LEFT JOIN LATERAL (
+          SELECT sum(CASE WHEN credit_id = account.id THEN amount_minor ELSE -amount_minor END) AS held
+          FROM transfer WHERE account.id IN (credit_id, debit_id)) AS replay ON true
+        WHERE account.code = 'fee_cover' AND coalesce(stock.available_minor, 0) <> coalesce(replay.held, 0)
+        """,
+    ),
+    Check(
         "releases_are_covered",
         N_("No more was made available to funds than the entry brought to the bank."),
         """

@@ -1,6 +1,7 @@
 from decimal import Decimal
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from donate import clock
@@ -8,10 +9,11 @@ from donate.db import Database, transaction
 from donate.giving.booking import move_towards
 from donate.giving.fees import FeeChanged, FeeInOtherCurrency, book_fee
 from donate.giving.models import Checkout
-from donate.ledger import journal
+from donate.ledger import cover
 from donate.ledger.chart import Reason
 from donate.ledger.journal import Leg, NewEntry
 from donate.payments.gateway import ChargeFee
+from donate.sequencer import drain
 from donate.settings import Settings
 from tests.giving import factories as make
 
@@ -45,7 +47,7 @@ def fill_cover(book_id: int, amount_minor: int) -> None:
         legs=(Leg(debit="bank", credit="fee_cover", amount_minor=amount_minor),),
     )
     with transaction() as session:
-        journal.post(session, [entry])
+        cover.fill(session, entry)
 
 
 def balance(code: str) -> int:
@@ -135,6 +137,24 @@ def test_the_fee_fund_never_covers_a_part(database: Database, settings: Settings
     fill_cover(made.book_id, 8)
     fee(made)
     assert (balance("fund:yunxi"), balance("fee_cover")) == (1491, 8)
+
+
+def test_what_the_fee_fund_holds_is_public_once_it_is_numbered(
+    client: FlaskClient, database: Database, settings: Settings
+) -> None:
+    make.raising()
+    made = paid(settings)
+    with transaction() as session:
+        host = session.execute(text("SELECT host FROM book WHERE id = :id"), {"id": made.book_id}).scalar_one()
+    fill_cover(made.book_id, 12345)
+    # Each page once: pages are kept for a second.
+    assert all("Fee fund" not in client.get(page).text for page in (f"/en/o/{host}", "/en/status"))
+    drain(database)
+    fee(made)
+    assert all("123.45" in client.get(page).text for page in (f"/zh/o/{host}", "/zh/status")), "numbered entries only"
+    drain(database)
+    with transaction() as session:
+        assert cover.numbered(session, made.book_id) == 12336
 
 
 def test_the_fee_of_money_in_suspense_comes_out_of_suspense(database: Database, settings: Settings) -> None:

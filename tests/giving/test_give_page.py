@@ -11,7 +11,7 @@ from donate.campaigns import review
 from donate.campaigns.models import Campaign
 from donate.db import Database, Role, transaction
 from donate.giving import donor
-from donate.ledger import journal
+from donate.ledger import cover, journal
 from donate.ledger.chart import Reason
 from donate.payments import merchants
 from donate.payments.gateway import AmountRefused, ProviderRefused, ProviderUnavailable
@@ -56,7 +56,7 @@ def test_the_page_promises_the_fee_fund_only_where_it_holds_the_dearest_fee(
     with transaction() as session:
         leg = journal.Leg(debit="bank", credit="fee_cover", amount_minor=held_minor)
         book_id = session.scalars(select(Campaign.book_id)).one()
-        journal.post(session, [donation(book_id, reason=Reason.OPENING, campaign=None, legs=(leg,))])
+        cover.fill(session, donation(book_id, reason=Reason.OPENING, campaign=None, legs=(leg,)))
     promise = "The host’s fee fund pays it"
     assert promise not in client.get("/en/give/yunxi?amount=15").text  # not numbered yet, so not in the public books
     drain(database)

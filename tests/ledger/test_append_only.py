@@ -48,6 +48,8 @@ FROZEN = {
     "provider_event": ["body = ''", "kind = 'x'", "merchant = 'x'"],
     "unbooked_money": ["amount_minor = 1", "is_in_suspense = true", "session_id = 'x'"],
     "fund_stock": ["account_id = 1"],
+    "cover_stock": ["account_id = 1"],
+    "checkout_try": ["tried_at = now()"],
     "campaign": ["book_id = 1", "host_id = 1", "partner_id = 1", "ref = 'x'", "currency = 'USD'"],
     "unit_price": ["amount_minor = 1"],
     "donation": ["amount_minor = 1", "campaign_ref = 'x'"],
