@@ -22,7 +22,7 @@ _LOCALES = ("auto", "zh", "zh-HK", "zh-TW", "en", "en-GB", "de", "es", "fr", "it
 
 CREATE: dict[str, p.Shape] = {
     "mode": p.one_of("payment", "subscription", "setup"),
-    "submit_type": p.one_of("auto", "book", "donate", "pay"),
+    "submit_type": p.one_of("auto", "book", "donate", "pay", "subscribe"),
     "adaptive_pricing": {"enabled": p.boolean},
     "line_items": [
         {
@@ -32,12 +32,14 @@ CREATE: dict[str, p.Shape] = {
                 "currency": p.string(3),
                 "unit_amount": p.integer(0, _MOST_MINOR),
                 "product_data": {"name": p.string(250), "description": p.string(), "metadata": p.METADATA},
+                "recurring": {"interval": p.one_of("day", "week", "month", "year"), "interval_count": p.integer(1, 36)},
             },
         }
     ],
     "allowed_payment_method_types": [p.string(40)],
     "payment_method_options": {"wechat_pay": {"client": p.one_of("web", "android", "ios")}},
     "payment_intent_data": {"metadata": p.METADATA, "description": p.string(1_000)},
+    "subscription_data": {"metadata": p.METADATA, "description": p.string(500)},
     "client_reference_id": p.string(200),
     "customer_email": p.email,
     "metadata": p.METADATA,
@@ -51,8 +53,7 @@ CREATE: dict[str, p.Shape] = {
 
 def create(session: Session, request: Request) -> Body:
     params = request.params(CREATE, required=("line_items", "mode", "success_url"))
-    if params["mode"] != "payment":
-        raise Fault(400, "This sandbox opens sessions in payment mode only.", param="mode")
+    _check_mode(params)
     lines = [_line(params, index, request.now) for index in range(len(params["line_items"]))]
     if not lines:
         raise missing("line_items")
@@ -79,6 +80,7 @@ def create(session: Session, request: Request) -> Body:
             "lines": lines,
             "tariff": request.merchant.tariff,
             "intent_metadata": params.get("payment_intent_data", {}).get("metadata", {}),
+            "subscription_metadata": params.get("subscription_data", {}).get("metadata", {}),
         },
         ripe_at=datetime.fromtimestamp(body["expires_at"], request.now.tzinfo),
     )
@@ -132,6 +134,26 @@ def _found(session: Session, request: Request, session_id: str, *, lock: bool = 
     return row
 
 
+def _check_mode(params: dict[str, Any]) -> None:
+    """What each mode takes: prices of its own kind, and its own `…_data`."""
+    mode = params["mode"]
+    if mode == "setup":
+        raise Fault(400, "This sandbox opens no sessions in setup mode.", param="mode")
+    foreign = "payment_intent_data" if mode == "subscription" else "subscription_data"
+    if foreign in params:
+        raise Fault(400, f"You can not pass `{foreign}` in `{mode}` mode.", param=foreign)
+    rhythms = [line.get("price_data", {}).get("recurring") for line in params["line_items"]]
+    if mode == "payment" and any(rhythms):
+        raise Fault(400, "You specified `payment` mode but passed a recurring price.", param="line_items")
+    if mode == "subscription":
+        if not any(rhythms):
+            raise Fault(
+                400, "You must provide at least one recurring price in `subscription` mode.", param="line_items"
+            )
+        if rhythms not in ([{"interval": "month"}], [{"interval": "month", "interval_count": 1}]):
+            raise Fault(400, "This sandbox knows subscriptions of one price a month only.", param="line_items")
+
+
 def _line(params: dict[str, Any], index: int, now: datetime) -> Body:
     given, name = params["line_items"][index], f"line_items[{index}]"
     if "quantity" not in given:
@@ -153,10 +175,14 @@ def _methods(params: dict[str, Any], currency: str, amount: int, request: Reques
     """Those of the account's methods that pass the filter and take this amount, as the real one computes them."""
     on, tariff = request.now.date(), request.merchant.tariff
     wanted = params.get("allowed_payment_method_types", list(tariffs.METHODS))
+    # The wallets support neither set-up nor subscription: they cannot be charged while their owner is away.
+    possible = ("card",) if params["mode"] == "subscription" else tariffs.METHODS
     for method in wanted:
         if method not in tariffs.METHODS:
             raise Fault(400, f"Invalid payment method type: {method}", param="allowed_payment_method_types")
-    offered = [method for method in tariffs.methods_of(currency.upper(), on, tariff) if method in wanted]
+    offered = [
+        method for method in tariffs.methods_of(currency.upper(), on, tariff) if method in wanted and method in possible
+    ]
     if not offered:
         raise Fault(
             400,
