@@ -160,6 +160,7 @@ class RecurringCharge:
     amount_minor: int
     currency: str
     is_paid: bool
+    is_first: bool  # the one that was paid on the provider's page
     charge_id: str | None
     attempt_count: int
     next_attempt_at: datetime | None

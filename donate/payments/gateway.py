@@ -14,6 +14,8 @@ from donate.payments.facts import (
     DisputeSeen,
     FraudWarning,
     PayoutSeen,
+    RecurringCharge,
+    RecurringSeen,
     RefundRequest,
     RefundSeen,
 )
@@ -133,6 +135,8 @@ class SessionRequest:
     methods: tuple[str, ...]
     expires_at: datetime
     email: str | None = None
+    # Our row's public id where the donor promises the same amount every month: what is paid is the first of them.
+    recurring: UUID | None = None
 
     @property
     def amount_minor(self) -> int:
@@ -165,6 +169,7 @@ class ProviderCheckout:
     paid_at: datetime | None
     reference: UUID | None
     method: str | None = None
+    recurring_id: str | None = None  # the standing promise that this payment began, once it was paid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +222,22 @@ class Gateway(Protocol):
 
     def checkout_in(self, event: Event) -> ProviderCheckout | None:
         """What a verified event itself says about a session, without asking; None when it is about something else."""
+        ...
+
+    def read_recurring(self, recurring_id: str) -> RecurringSeen:
+        """The standing promise as it stands now."""
+        ...
+
+    def cancel_recurring(self, recurring_id: str, our_id: UUID) -> RecurringSeen:
+        """End it at once: nothing is charged any more. One that has ended already is no error."""
+        ...
+
+    def read_recurring_charge(self, invoice_id: str) -> RecurringCharge:
+        """One month of a standing promise as it stands now."""
+        ...
+
+    def recurring_charges(self, recurring_id: str, since: datetime) -> Iterator[RecurringCharge]:
+        """The months of a promise whose charge was begun at `since` or later, oldest first."""
         ...
 
     def refund(self, request: RefundRequest) -> RefundSeen:

@@ -192,3 +192,18 @@ def list_all(session: Session, request: Request) -> Body:
     subscription = params.pop("subscription", None)
     of_it = SandboxObject.body["parent"]["subscription_details"]["subscription"].astext == subscription
     return listed(session, request, "invoice", params, *((of_it,) if subscription else ()))
+
+
+def list_payments(session: Session, request: Request) -> Body:
+    """By invoice, or by the intent that pays: the way from a charge back to its invoice."""
+    shape = {
+        **p.LIST,
+        "created": p.CREATED,
+        "invoice": p.string(255),
+        "payment": {"type": p.one_of("payment_intent", "payment_record"), "payment_intent": p.string(255)},
+        "status": p.one_of("canceled", "open", "paid"),
+    }
+    params = request.params(shape)
+    intent = params.pop("payment", {}).get("payment_intent")
+    of_it = SandboxObject.body["payment"]["payment_intent"].astext == intent
+    return listed(session, request, "invoice_payment", params, *((of_it,) if intent else ()))
