@@ -14,12 +14,15 @@ import structlog
 from sqlalchemy import text
 
 from donate import db
+from donate.campaigns import complaints
 from donate.db import Database, Role, reading, transaction
 from donate.errors import DonateError
 from donate.giving.checks import ALL_CHECKS
+from donate.giving.retention import forget_unpaid
 from donate.giving.sync import sync_stale
 from donate.ledger import checks
 from donate.log_lines import fault_of
+from donate.payments.retention import forget_bodies
 from donate.payments.sandbox import deliveries
 from donate.people import limits
 from donate.settings import Settings
@@ -90,6 +93,12 @@ def purge_limits(settings: Settings) -> int:
         return limits.purge(session)
 
 
+def forget_private(_: Settings) -> int:
+    """Erase what people told us and nobody needs any more; how many rows."""
+    with transaction(Role.ERASER) as session:
+        return forget_unpaid(session) + forget_bodies(session) + complaints.forget_contacts(session)
+
+
 def purge_jobs(_: Settings) -> int:
     """Forget runs that failed more than 30 days ago; finished ones go at once. How many went."""
     with transaction() as session:
@@ -144,6 +153,12 @@ JOBS = (
         run=tidy_sandbox,
         sentence="Forgets the sandbox's old answers and messages.",
         in_sandbox_only=True,
+    ),
+    Job(
+        name="forget_private",
+        schedule="11 3 * * *",
+        run=forget_private,
+        sentence="Erases names of those who did not pay, old messages' bodies and old complaints' contacts.",
     ),
     Job(
         name="purge_jobs",

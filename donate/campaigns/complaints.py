@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, func, select
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from donate.text import TextTooLong, clean_line, clean_text
 
 MOST_MESSAGE = 5000
 MOST_ANSWER = 5000
+KEEP_CONTACTS = timedelta(days=2 * 366)
 TIME_ZONE = "Asia/Shanghai"  # whose working days the law counts
 
 
@@ -154,7 +155,22 @@ def open_complaints(session: Session) -> list[ComplaintLine]:
 
 def answered_complaints(session: Session, most: int = 50) -> list[ComplaintLine]:
     """The last answers."""
-    return _lines(session, Complaint.answered_at.is_not(None), Complaint.answered_at.desc())[:most]
+    return _lines(session, Complaint.answered_at.is_not(None), Complaint.answered_at.desc(), most=most)
+
+
+def forget_contacts(session: Session) -> int:
+    """Erase how to reach people whose complaints were answered two years ago; the complaint and its answer stay.
+
+    Records of public fundraising are kept for two years at least by the ministry's rules. How many.
+    """
+    before = clock.now() - KEEP_CONTACTS
+    forgotten = session.scalars(
+        update(Complaint)
+        .where(Complaint.answered_at < before, Complaint.contact != "")
+        .values(contact="")
+        .returning(Complaint.id)
+    )
+    return len(forgotten.all())
 
 
 def counts(session: Session) -> tuple[int, int]:
@@ -175,7 +191,7 @@ def _one(session: Session, condition: ColumnElement[bool]) -> ComplaintLine:
 
 
 def _lines(
-    session: Session, condition: ColumnElement[bool], *order: ColumnExpressionArgument[Any]
+    session: Session, condition: ColumnElement[bool], *order: ColumnExpressionArgument[Any], most: int | None = None
 ) -> list[ComplaintLine]:
     today = clock.today(TIME_ZONE)
     rows = session.execute(
@@ -183,6 +199,7 @@ def _lines(
         .outerjoin(Campaign, Campaign.id == Complaint.campaign_id)
         .where(condition)
         .order_by(*order)
+        .limit(most)
     )
     return [
         ComplaintLine(

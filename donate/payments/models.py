@@ -22,6 +22,7 @@ class ProviderEvent(Base, kw_only=True):
             "next_attempt_at",
             postgresql_where=text("outcome IN ('new', 'failed')"),
         ),
+        Index("provider_event_received_at_ix", "received_at", postgresql_using="brin"),
     )
 
     id: Mapped[Id] = mapped_column(init=False)
@@ -30,7 +31,7 @@ class ProviderEvent(Base, kw_only=True):
     kind: Mapped[str] = mapped_column(Text)
     api_version: Mapped[str] = mapped_column(Text)
     object_id: Mapped[str] = mapped_column(Text)
-    body: Mapped[bytes]  # as it was signed
+    body: Mapped[bytes]  # as it was signed; emptied long after it was handled
     occurred_at: Mapped[datetime]
     received_at: Mapped[datetime]
     next_attempt_at: Mapped[datetime]  # when the job may take it up, unless it was handled before
