@@ -15,7 +15,7 @@ from donate.campaigns.figures import TOTAL_COLUMNS, Figures, Wide, figures, with
 from donate.campaigns.lifecycle import PUBLIC, State
 from donate.campaigns.models import Campaign, CampaignUpdate, UpdatePhoto
 from donate.campaigns.pages import PLACE_COLUMNS, place_path, with_place
-from donate.campaigns.queries import CampaignForGiving
+from donate.campaigns.queries import CampaignForGiving, LicenceExpired
 from donate.errors import NotFound
 from donate.ledger.models import Book
 from donate.organisations.models import Organisation
@@ -97,6 +97,11 @@ class CampaignPage:
     @property
     def state(self) -> State:
         return State(self.campaign.state)
+
+    @property
+    def is_paused(self) -> bool:
+        """Raising by its state, while no licence of its host counts."""
+        return isinstance(self.giving.closed_reason, LicenceExpired)
 
     @property
     def giving(self) -> CampaignForGiving:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from donate import clock
@@ -17,7 +17,8 @@ from donate.campaigns.lifecycle import PUBLIC, State
 from donate.campaigns.models import Campaign, CampaignSchool, CampaignUpdate
 from donate.ledger.chart import Reason
 from donate.ledger.models import Book, CampaignTotal, DayTotal, Entry
-from donate.organisations.models import Organisation
+from donate.organisations.models import Licence, Organisation
+from donate.organisations.queries import licence_counts
 from donate.places.folding import folded
 from donate.places.models import Place
 from donate.places.queries import PlaceName, PlacePath
@@ -56,6 +57,7 @@ class Card:
     photo_alt_en: str
     where: PlacePath | None
     figures: Figures
+    is_paused: bool  # raising, but its host has no licence that counts today
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +181,13 @@ def the_day_before(on: date) -> date:
 
 def _cards(on: date) -> Wide:
     price = price_on(on)
-    query: Wide = select(Campaign, price, *PLACE_COLUMNS, *TOTAL_COLUMNS)
+    is_licensed = exists().where(Licence.organisation_id == Campaign.host_id, licence_counts(on))
+    query: Wide = select(Campaign, price, is_licensed, *PLACE_COLUMNS, *TOTAL_COLUMNS)
     return with_total(with_place(query)).where(price.is_not(None))
 
 
 def _card(row: Sequence[Any]) -> Card:
-    campaign, price, *rest = row
+    campaign, price, is_licensed, *rest = row
     place, total = rest[: len(PLACE_COLUMNS)], rest[len(PLACE_COLUMNS) :]
     return Card(
         id=campaign.id,
@@ -201,6 +204,7 @@ def _card(row: Sequence[Any]) -> Card:
         photo_alt_en=campaign.photo_alt_en,
         where=place_path(place),
         figures=figures(campaign, price, total),
+        is_paused=campaign.state == State.RAISING and not is_licensed,
     )
 
 

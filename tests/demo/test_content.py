@@ -41,6 +41,8 @@ def test_a_campaign_is_in_a_real_county_with_invented_schools(text):
 @pytest.mark.parametrize("text", CAMPAIGNS)
 def test_every_text_of_a_campaign_is_there_in_both_languages_and_fits(text):
     for column, words in text.texts.items():
+        if text.state == "draft" and not words:
+            continue  # the draft shows what is still missing
         assert 0 < len(words) <= plan.TEXT_OF_COLUMN[column].most, column
         assert bool(re.search(r"[\u4e00-\u9fff]", words)) == column.endswith("_zh"), column
 

@@ -10,6 +10,7 @@ from donate import clock
 from donate.campaigns.complaints import open_complaints
 from donate.campaigns.models import Campaign, CampaignUpdate, Complaint, UnitPrice, UpdatePhoto
 from donate.campaigns.queries import LicenceExpired, campaign_for_giving
+from donate.campaigns.service import missing_of
 from donate.db import Database
 from donate.demo.content import campaigns
 from donate.demo.logins import make_logins
@@ -98,6 +99,16 @@ def test_a_licence_that_ran_out_stops_donations(sample: BuiltWorld):
         yunxi = campaign_for_giving(session, "yunxi", clock.today("Asia/Shanghai"))
     assert isinstance(jiaxian.closed_reason, LicenceExpired)
     assert yunxi.closed_reason is None
+
+
+def test_the_draft_still_misses_what_the_law_asks_for(sample: BuiltWorld):
+    with sample.database.reading() as session:
+        missing = {
+            ref: missing_of(session, session.scalars(select(Campaign).filter_by(ref=ref)).one())
+            for ref in ("hefeng", "yunxi")
+        }
+    assert missing["hefeng"] == ["beneficiaries_en", "use_zh", "use_en", "surplus_zh", "surplus_en"]
+    assert missing["yunxi"] == []
 
 
 def test_prices_have_a_history(sample: BuiltWorld):

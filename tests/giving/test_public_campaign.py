@@ -20,7 +20,7 @@ from donate.giving.pages import recent_donations
 from donate.ledger import books, journal
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.models import MerchantAccount
-from donate.organisations.models import Licence
+from donate.organisations.models import Licence, Organisation
 from donate.sequencer import drain
 from tests.campaigns import factories as campaigns
 from tests.giving import factories
@@ -228,6 +228,24 @@ def test_an_expired_licence_takes_the_form_away_and_says_why(database: Database,
     assert "No donations at the moment" in text
     assert "is not valid today" in text
     assert 'name="amount"' not in text
+
+
+def test_a_campaign_whose_licence_does_not_count_is_shown_as_paused_everywhere(
+    database: Database, client: FlaskClient
+) -> None:
+    factories.noise()
+    factories.raising("yunxi")
+    with transaction() as session:
+        host_id = session.scalars(select(Campaign.host_id).filter_by(ref="yunxi")).one()
+        for licence in session.scalars(select(Licence).filter_by(organisation_id=host_id)):
+            licence.valid_to_on = date(2026, 1, 2)
+        host = session.get_one(Organisation, host_id).ref
+    for path in ("/en/c/yunxi", f"/en/o/{host}"):
+        text = client.get(path).text
+        assert ("Donations paused" in text, "Raising" in text) == (True, False), path
+    for path in ("/en/", "/en/campaigns"):
+        text = client.get(path).text
+        assert (text.count("Donations paused"), text.count("</svg>Raising</span>")) == (1, 1), path
 
 
 def test_the_page_closes_with_the_last_day_of_its_own_book(database: Database, client: FlaskClient) -> None:
