@@ -53,6 +53,9 @@ LARGEST = {
     "JPY": 1_000_000,
 }
 
+# What the provider keeps for each formal dispute, won or lost; taken beside the disputed amount.
+DISPUTE_FEES = {"CNY": 10_500, "USD": 1_500, "EUR": 2_000, "GBP": 2_000, "HKD": 8_500, "SGD": 1_500, "JPY": 1_300}
+
 _CARD_MINIMUMS = "Stripe, Supported currencies, “Minimum and maximum charge amounts”, as published in November 2026."
 _CARD_FEE = "Stripe's list price for cards from abroad, 2.9 % and a fixed part (estimate; the charged fee is booked)."
 _WALLET = "Alipay and WeChat Pay, standard merchant rate on the mainland, 0.6 %; 1.00 yuan is our smallest payment."

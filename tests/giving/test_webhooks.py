@@ -16,7 +16,7 @@ from donate.db import Database, bind, transaction
 from donate.giving.models import Checkout
 from donate.giving.sync import sync_checkout
 from donate.payments.gateway import ProviderUnavailable
-from donate.payments.sandbox import deliveries, keys, outcomes
+from donate.payments.sandbox import deliveries, keys, outcomes, ripening
 from donate.payments.signature import sign
 from donate.settings import Settings
 from donate.settling.messages import handle_waiting
@@ -256,7 +256,7 @@ def test_fee_and_job_at_once_book_each_once(app: Flask, database: Database, sett
     make.pay(made)
     with clock.frozen_at(clock.now() + make.FEE_KNOWN):
         with transaction() as session:
-            outcomes.ripen(session, clock.now())
+            ripening.ripen(session, clock.now())
         moment = clock.now()
 
         def work(_index: int) -> str:

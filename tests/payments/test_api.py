@@ -57,7 +57,7 @@ def test_answers_carry_a_request_id(database: Database, settings: Settings) -> N
         ({"expires_at": "soon"}, "parameter_invalid_integer", "expires_at"),
         ({"client_reference_id": ""}, "parameter_invalid_empty", "client_reference_id"),
         ({"expires_at": 1}, None, "expires_at"),
-        ({"mode": "subscription"}, None, "mode"),
+        ({"mode": "setup"}, None, "mode"),
         ({"allowed_payment_method_types": ["gold"]}, None, "allowed_payment_method_types"),
     ],
 )
@@ -262,10 +262,10 @@ def test_unknown_addresses_are_told(database: Database, settings: Settings, path
 
 
 def test_what_cannot_be_expanded_is_told(database: Database, settings: Settings) -> None:
-    assert refused(settings, expand=["customer"]).param == "expand"
+    assert refused(settings, expand=["setup_intent"]).param == "expand"
 
 
 def test_a_refused_request_leaves_nothing_behind(database: Database, settings: Settings) -> None:
-    refused(settings, expand=["customer"])
+    refused(settings, expand=["setup_intent"])
     with transaction() as own:
         assert own.scalar(sa.select(sa.func.count()).select_from(SandboxObject)) == 0

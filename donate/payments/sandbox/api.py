@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from donate import clock, db
 from donate.payments.gateway import MerchantRef
 from donate.payments.models import SandboxReply
-from donate.payments.sandbox import keys, outcomes, reads, sessions
+from donate.payments.sandbox import disputes, invoices, keys, reads, refunds, ripening, sessions, subscriptions
 from donate.payments.sandbox import parameters as p
 from donate.payments.sandbox.faults import Fault
 from donate.payments.sandbox.listing import expanded
@@ -39,6 +39,16 @@ ROUTES: list[tuple[str, str, Route]] = [
     ("GET", "/v1/charges/<id>", reads.retrieve("charge", "id")),
     ("GET", "/v1/charges", reads.list_all("charge", payment_intent=p.string(255))),
     ("GET", "/v1/balance_transactions/<id>", reads.retrieve("balance_transaction", "id")),
+    ("POST", "/v1/refunds", refunds.create),
+    ("GET", "/v1/refunds", reads.list_of_charge("refund", "refunds")),
+    ("GET", "/v1/refunds/<id>", reads.retrieve("refund", "id")),
+    ("POST", "/v1/refunds/<id>", refunds.update),
+    ("POST", "/v1/refunds/<id>/cancel", refunds.cancel),
+    ("GET", "/v1/disputes", reads.list_of_charge("dispute", "disputes")),
+    ("GET", "/v1/disputes/<id>", reads.retrieve("dispute", "dispute")),
+    ("POST", "/v1/disputes/<id>/close", disputes.close),
+    ("GET", "/v1/radar/early_fraud_warnings", reads.list_of_charge("radar.early_fraud_warning", "warnings")),
+    ("GET", "/v1/radar/early_fraud_warnings/<id>", reads.retrieve("radar.early_fraud_warning", "early_fraud_warning")),
     (
         "GET",
         "/v1/balance_transactions",
@@ -47,6 +57,15 @@ ROUTES: list[tuple[str, str, Route]] = [
     ("GET", "/v1/events/<id>", reads.retrieve("event", "id")),
     ("GET", "/v1/events", reads.list_all("event", type=p.string(80), types=[p.string(80)])),
     ("GET", "/v1/balance", reads.balance),
+    ("GET", "/v1/customers/<id>", reads.retrieve("customer", "id")),
+    ("GET", "/v1/subscriptions", subscriptions.list_all),
+    ("GET", "/v1/subscriptions/<id>", reads.retrieve("subscription", "id")),
+    ("POST", "/v1/subscriptions/<id>", subscriptions.update),
+    ("DELETE", "/v1/subscriptions/<id>", subscriptions.cancel),
+    ("GET", "/v1/invoices", invoices.list_all),
+    ("GET", "/v1/invoices/<id>", reads.retrieve("invoice", "invoice")),
+    ("GET", "/v1/invoice_payments", invoices.list_payments),
+    ("GET", "/v1/invoice_payments/<id>", reads.retrieve("invoice_payment", "invoice_payment")),
 ]
 
 _PATTERNS = [
@@ -119,7 +138,7 @@ def _answer(request: Request) -> tuple[int, str, bool]:
             earlier = _earlier(session, request, key)
             if earlier is not None:
                 return (*earlier, True)
-        outcomes.ripen(session, request.now, request.merchant.ref)
+        ripening.ripen(session, request.now, request.merchant.ref)
         try:
             status, content = 200, as_sent(expanded(session, request, route(session, request, *captured)))
         except Fault as fault:

@@ -16,7 +16,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from donate import clock, db
 from donate.payments.models import SandboxDelivery, SandboxObject, SandboxReply
-from donate.payments.sandbox import keys, outcomes
+from donate.payments.sandbox import keys, ripening
 from donate.payments.sandbox.wsgi import call
 from donate.payments.signature import sign
 
@@ -39,7 +39,7 @@ def deliver_due(
     """Let time pass in the sandbox, then send what is due; how many messages were sent. No transaction is held."""
     moment = now or clock.now()
     with db.transaction() as session:
-        outcomes.ripen(session, moment, merchant)
+        ripening.ripen(session, moment, merchant)
     with db.transaction() as session:
         claimed = session.execute(_claim(moment, most, merchant)).all()
     for delivery_id, to, body, attempts, lost_first in sorted(claimed):

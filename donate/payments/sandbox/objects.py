@@ -16,13 +16,13 @@ def new_id(prefix: str, length: int = 24) -> str:
     return prefix + "_" + "".join(secrets.choice(_LETTERS) for _ in range(length))
 
 
-def _nulls(names: str) -> Body:
+def nulls(names: str) -> Body:
     """Fields that the API shows and the sandbox never fills."""
     return dict.fromkeys(names.split())
 
 
 _SESSION: Body = {
-    **_nulls(
+    **nulls(
         "after_expiration allow_promotion_codes billing_address_collection branding_settings client_secret "
         "collected_information consent consent_collection currency_conversion customer customer_account "
         "customer_details excluded_payment_method_types integration_identifier invoice invoice_creation "
@@ -33,7 +33,7 @@ _SESSION: Body = {
     ),
     "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
     "custom_fields": [],
-    "custom_text": _nulls("after_submit shipping_address submit terms_of_service_acceptance"),
+    "custom_text": nulls("after_submit shipping_address submit terms_of_service_acceptance"),
     "customer_creation": "if_required",
     "discounts": [],
     "livemode": False,
@@ -61,6 +61,7 @@ def session(params: Body, *, amount: int, currency: str, methods: list[str], cre
     return {
         **_SESSION,
         "id": session_id,
+        "customer_creation": None if params["mode"] == "subscription" else "if_required",
         "adaptive_pricing": {"enabled": params.get("adaptive_pricing", {}).get("enabled", False)},
         "allowed_payment_method_types": params.get("allowed_payment_method_types"),
         "amount_subtotal": amount,
@@ -73,12 +74,23 @@ def session(params: Body, *, amount: int, currency: str, methods: list[str], cre
         "expires_at": params["expires_at"],
         "locale": params.get("locale"),
         "metadata": params.get("metadata", {}),
+        "mode": params["mode"],
+        "payment_method_collection": "always" if params["mode"] == "subscription" else "if_required",
         "payment_method_options": {method: _METHOD_OPTIONS[method] for method in methods},
         "payment_method_types": methods,
         "submit_type": params.get("submit_type"),
         "success_url": params["success_url"],
         "url": f"{page}/{session_id}",
     }
+
+
+_MONTHLY: Body = {
+    "interval": "month",
+    "interval_count": 1,
+    "meter": None,
+    "trial_period_days": None,
+    "usage_type": "licensed",
+}
 
 
 def line_item(params: Body, created: datetime) -> Body:
@@ -111,12 +123,12 @@ def line_item(params: Body, created: datetime) -> Body:
             "metadata": {},
             "nickname": None,
             "product": new_id("prod", 14),
-            "recurring": None,
+            "recurring": _MONTHLY if "recurring" in price else None,
             "tax_behavior": "unspecified",
             "tiers": None,
             "tiers_mode": None,
             "transform_quantity": None,
-            "type": "one_time",
+            "type": "recurring" if "recurring" in price else "one_time",
             "unit_amount": amount,
             "unit_amount_decimal": str(amount),
         },
@@ -126,7 +138,7 @@ def line_item(params: Body, created: datetime) -> Body:
 
 
 _INTENT: Body = {
-    **_nulls(
+    **nulls(
         "allowed_payment_method_types application application_fee_amount automatic_payment_methods canceled_at "
         "cancellation_reason customer customer_account description excluded_payment_method_types hooks "
         "last_payment_error latest_charge managed_payments next_action on_behalf_of payment_details "
@@ -162,7 +174,7 @@ def intent(session: Body, metadata: Body, created: datetime) -> Body:
 
 
 _CHARGE: Body = {
-    **_nulls(
+    **nulls(
         "application application_fee application_fee_amount authorization_code balance_transaction customer "
         "description failure_balance_transaction failure_code failure_message level3 on_behalf_of "
         "presentment_details receipt_email receipt_number receipt_url review shipping source source_transfer "
@@ -186,7 +198,7 @@ def charge(intent: Body, method: str, *, is_paid: bool, email: str | None, creat
         "id": new_id("ch" if method == "card" else "py"),
         "amount": intent["amount"],
         "amount_captured": intent["amount"] if is_paid else 0,
-        "billing_details": {**_nulls("address name phone tax_id"), "email": email},
+        "billing_details": {**nulls("address name phone tax_id"), "email": email},
         "captured": is_paid,
         "created": int(created.timestamp()),
         "currency": intent["currency"],
@@ -236,36 +248,6 @@ def _method_details(method: str) -> Body:
         "network": "visa",
         "three_d_secure": None,
         "wallet": None,
-    }
-
-
-def balance_transaction(charge: Body, fee: int, created: datetime, available: datetime) -> Body:
-    """What the charge does to the balance: the amount in, the fee out."""
-    return {
-        "id": new_id("txn"),
-        "object": "balance_transaction",
-        "amount": charge["amount"],
-        "available_on": int(available.timestamp()),
-        "balance_type": "payments",
-        "created": int(created.timestamp()),
-        "currency": charge["currency"],
-        "description": None,
-        "exchange_rate": None,
-        "fee": fee,
-        "fee_details": [
-            {
-                "amount": fee,
-                "application": None,
-                "currency": charge["currency"],
-                "description": "Stripe processing fees",
-                "type": "stripe_fee",
-            }
-        ],
-        "net": charge["amount"] - fee,
-        "reporting_category": "charge",
-        "source": charge["id"],
-        "status": "pending",
-        "type": "charge" if charge["id"].startswith("ch_") else "payment",
     }
 
 

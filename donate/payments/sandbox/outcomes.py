@@ -1,20 +1,18 @@
-"""What happens to a session: it is paid, declined, expires; its fee becomes known; its money becomes available."""
+"""What happens to a session: it is paid, declined, or expires."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.errors import N_, DonateError
 from donate.payments import tariffs
 from donate.payments.models import SandboxObject
-from donate.payments.sandbox import objects, store
+from donate.payments.sandbox import billing, objects, store
 from donate.payments.sandbox.store import Cause
 
-FEE_AFTER = timedelta(seconds=2)
-AVAILABLE_AFTER = timedelta(days=7)
+FEE_AFTER = billing.FEE_AFTER
 
 
 class SessionOver(DonateError):
@@ -31,6 +29,10 @@ def pay(session: Session, merchant: str, session_id: str, method: str) -> Sandbo
     if method not in row.body["payment_method_types"]:
         raise tariffs.NoTariff(method=method, currency=row.body["currency"].upper())
     disturbance = row.private.get("disturbance", {})
+    if row.body["mode"] == "subscription":
+        store.change(row, **billing.begin(session, row, now))
+        _complete(session, row, now, disturbance)
+        return row
     intent = _intent_of(session, row, now)
     charge = objects.charge(intent.body, method, is_paid=True, email=row.body["customer_email"], created=now)
     store.add(
@@ -85,23 +87,6 @@ def expire(session: Session, row: SandboxObject, now: datetime, cause: Cause | N
     store.emit(session, row.merchant, "checkout.session.expired", row.body, now, cause=cause, disturbance=disturbance)
 
 
-def ripen(session: Session, now: datetime, merchant: str | None = None) -> int:
-    """Do what time alone brings about: expiry, the fee some seconds after the success, money becoming available."""
-    query = select(SandboxObject).where(SandboxObject.ripe_at <= now).order_by(SandboxObject.ripe_at).limit(200)
-    if merchant is not None:
-        query = query.where(SandboxObject.merchant == merchant)
-    rows = session.scalars(query.with_for_update(skip_locked=True)).all()
-    for row in rows:
-        if row.kind == "checkout.session":
-            expire(session, row, now)
-        elif row.kind == "charge":
-            _take_fee(session, row, now)
-        else:
-            store.change(row, status="available")
-            row.ripe_at = None
-    return len(rows)
-
-
 def _open_session(session: Session, merchant: str, session_id: str, now: datetime) -> SandboxObject:
     row = store.find(session, merchant, "checkout.session", session_id, lock=True)
     if row is None or row.body["status"] != "open" or row.body["expires_at"] <= now.timestamp():
@@ -116,7 +101,8 @@ def _intent_of(session: Session, row: SandboxObject, now: datetime) -> SandboxOb
     if intent is None:
         body = objects.intent(row.body, row.private["intent_metadata"], now)
         intent = store.add(session, row.merchant, body, now)
-        store.change(row, payment_intent=body["id"])
+        if row.body["mode"] == "payment":  # a session in subscription mode names its subscription and invoice only
+            store.change(row, payment_intent=body["id"])
         store.emit(session, row.merchant, "payment_intent.created", body, now)
     return intent
 
@@ -141,23 +127,3 @@ def _complete(session: Session, row: SandboxObject, now: datetime, disturbance: 
     )
     row.ripe_at = None
     store.emit(session, row.merchant, "checkout.session.completed", row.body, now, disturbance=disturbance)
-
-
-def _take_fee(session: Session, charge: SandboxObject, now: datetime) -> None:
-    """The balance transaction appears some time after the success, and only then is the fee known."""
-    body = charge.body
-    currency, method = body["currency"].upper(), body["payment_method_details"]["type"]
-    fee = tariffs.fee_of(method, currency, body["amount"], now.date(), charge.private["tariff"])
-    booked = objects.balance_transaction(body, fee, now, now + AVAILABLE_AFTER)
-    store.add(session, charge.merchant, booked, now, ripe_at=now + AVAILABLE_AFTER)
-    previous = store.change(charge, balance_transaction=booked["id"])
-    charge.ripe_at = None
-    store.emit(
-        session,
-        charge.merchant,
-        "charge.updated",
-        charge.body,
-        now,
-        previous=previous,
-        disturbance={**charge.private["disturbance"], "late_seconds": 0},
-    )

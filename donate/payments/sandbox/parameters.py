@@ -125,7 +125,13 @@ def email(given: str, name: str) -> str:
     return given
 
 
+def text_or_nothing(given: str, name: str) -> str:
+    """What may be emptied: an empty value takes a name out of metadata."""
+    return string(500)(given, name) if given else ""
+
+
 METADATA: Shape = {"*": string(500)}
+METADATA_CHANGE: Shape = {"*": text_or_nothing}
 EXPAND: Shape = [string(200)]
 MOMENT = integer(0, 1 << 33)
 CREATED: Shape = dict.fromkeys(("gt", "gte", "lt", "lte"), MOMENT)

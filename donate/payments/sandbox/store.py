@@ -22,6 +22,23 @@ DELIVERED_KINDS = frozenset(
         "checkout.session.expired",
         "payment_intent.payment_failed",
         "charge.updated",
+        "refund.created",
+        "refund.updated",
+        "refund.failed",
+        "charge.refunded",
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.closed",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+        "radar.early_fraud_warning.created",
+        "invoice.paid",
+        "invoice.payment_failed",
+        "customer.subscription.updated",
+        "customer.subscription.deleted",
+        "payout.paid",
+        "payout.failed",
+        "payout.reconciliation_completed",
     }
 )
 
@@ -63,6 +80,14 @@ def find(session: Session, merchant: str, kind: str, object_id: str, *, lock: bo
         SandboxObject.merchant == merchant, SandboxObject.object_id == object_id, SandboxObject.kind == kind
     )
     return session.scalar(query.with_for_update() if lock else query)
+
+
+def named(session: Session, merchant: str, ids: Sequence[str]) -> Sequence[SandboxObject]:
+    """Objects by their ids, in the order of their creation."""
+    if not ids:
+        return []
+    query = select(SandboxObject).where(SandboxObject.merchant == merchant, SandboxObject.object_id.in_(ids))
+    return session.scalars(query.order_by(SandboxObject.number)).all()
 
 
 def change(row: SandboxObject, **fields: Any) -> Body:

@@ -1,0 +1,39 @@
+"""What time alone brings about in the sandbox: one function for each kind of object that can be ripe."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from donate.payments.models import SandboxObject
+from donate.payments.sandbox import billing, movements, outcomes, refunds, store
+
+Ripener = Callable[[Session, SandboxObject, datetime], object]
+
+
+def _become_available(_session: Session, row: SandboxObject, _now: datetime) -> None:
+    store.change(row, status="available")
+    row.ripe_at = None
+
+
+# Each must set a later `ripe_at`, or none: what is ripe is taken up again at once.
+RIPENERS: dict[str, Ripener] = {
+    "checkout.session": outcomes.expire,
+    "charge": movements.take_fee,
+    "balance_transaction": _become_available,
+    "refund": refunds.ripen,
+    "subscription": billing.renew,
+    "invoice": billing.retry,
+}
+
+
+def ripen(session: Session, now: datetime, merchant: str | None = None) -> int:
+    """Do what is due: expiry, the fee some seconds after the success, money that becomes available, and so on."""
+    query = select(SandboxObject).where(SandboxObject.ripe_at <= now).order_by(SandboxObject.ripe_at).limit(200)
+    if merchant is not None:
+        query = query.where(SandboxObject.merchant == merchant)
+    rows = session.scalars(query.with_for_update(skip_locked=True)).all()
+    for row in rows:
+        RIPENERS[row.kind](session, row, now)
+    return len(rows)
