@@ -10,7 +10,7 @@ transaction, which halves the work of the usual case. Whatever goes wrong there 
 takes the common way.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -24,7 +24,7 @@ from donate import clock
 from donate.db import Statement, autocommit, bare_transaction
 from donate.errors import N_
 from donate.payments.events import read_event
-from donate.payments.gateway import Event, Gateway, MerchantRef
+from donate.payments.gateway import Event, Gateway, MerchantRef, WrongMode
 from donate.payments.models import ProviderEvent
 
 Handlers = Mapping[str, Callable[[MerchantRef, Event], None]]
@@ -60,9 +60,9 @@ _SENTENCES = {
 _STORE = Statement(
     """
     INSERT INTO provider_event (merchant, event_id, kind, api_version, object_id, body, occurred_at,
-                                received_at, next_attempt_at, outcome, attempts)
+                                received_at, next_attempt_at, outcome, attempts, was_pulled)
     VALUES (%(merchant)s, %(event_id)s, %(kind)s, %(api_version)s, %(object_id)s, %(body)s, %(occurred_at)s,
-            %(received_at)s, %(next_attempt_at)s, %(outcome)s, %(attempts)s)
+            %(received_at)s, %(next_attempt_at)s, %(outcome)s, %(attempts)s, %(was_pulled)s)
     ON CONFLICT (merchant, event_id) DO NOTHING
     RETURNING id
     """
@@ -91,13 +91,46 @@ def receive(
     at_once: AtOnce = MappingProxyType({}),
 ) -> Outcome:
     """Verify a raw message, store it once and handle it. Raises what Gateway.verify raises; nothing is stored then."""
-    event = gateway.verify(body, signature)
+    return _take(merchant, gateway.verify(body, signature), body, handlers, at_once)
+
+
+def pull(
+    merchant: MerchantRef,
+    body: bytes,
+    handlers: Handlers,
+    at_once: AtOnce = MappingProxyType({}),
+) -> Outcome:
+    """Store and handle a message that we asked the provider for, as if it had been delivered; marked as pulled.
+
+    Needs no signature, since it came as an answer to our own key. Raises UnreadableEvent, OtherAccountsEvent, WrongMode.
+    """
+    event = read_event(body)
+    if event.livemode != merchant.livemode:
+        raise WrongMode
+    return _take(merchant, event, body, handlers, at_once, was_pulled=True)
+
+
+def unknown(merchant: MerchantRef, bodies: Sequence[bytes]) -> list[bytes]:
+    """Which of these messages never arrived here. One statement for all of them."""
+    ids = {read_event(body).id: body for body in bodies}
+    with autocommit() as connection:
+        here = connection.scalars(
+            select(ProviderEvent.event_id).where(
+                ProviderEvent.merchant == merchant.ref, ProviderEvent.event_id.in_(ids)
+            )
+        ).all()
+    return [body for event_id, body in ids.items() if event_id not in set(here)]
+
+
+def _take(
+    merchant: MerchantRef, event: Event, body: bytes, handlers: Handlers, at_once: AtOnce, *, was_pulled: bool = False
+) -> Outcome:
     if event.kind in at_once:
-        outcome = _store_and_handle(merchant, event, body, at_once[event.kind])
+        outcome = _store_and_handle(merchant, event, body, at_once[event.kind], was_pulled=was_pulled)
         if outcome is not None:
             return outcome
     handler = handlers.get(event.kind)
-    stored = _store(merchant, event, body, ignored=handler is None)
+    stored = _store(merchant, event, body, ignored=handler is None, was_pulled=was_pulled)
     if stored is None:
         return Outcome.SEEN
     if handler is None:
@@ -143,10 +176,15 @@ def _found_again(merchant_of: Callable[[str], MerchantRef], ref: str, handlers: 
 
 
 def _store_and_handle(
-    merchant: MerchantRef, event: Event, body: bytes, handler: Callable[[Connection, MerchantRef, Event], None]
+    merchant: MerchantRef,
+    event: Event,
+    body: bytes,
+    handler: Callable[[Connection, MerchantRef, Event], None],
+    *,
+    was_pulled: bool,
 ) -> Outcome | None:
     """One transaction for all of it; None when it was undone and the message must take the common way."""
-    row = _row(merchant, event, body, ignored=False) | {"outcome": Outcome.HANDLED.value}
+    row = _row(merchant, event, body, ignored=False, was_pulled=was_pulled) | {"outcome": Outcome.HANDLED.value}
     try:
         with bare_transaction() as connection:
             if not _STORE.rows(connection, row):
@@ -158,14 +196,14 @@ def _store_and_handle(
     return Outcome.HANDLED
 
 
-def _store(merchant: MerchantRef, event: Event, body: bytes, *, ignored: bool) -> int | None:
+def _store(merchant: MerchantRef, event: Event, body: bytes, *, ignored: bool, was_pulled: bool) -> int | None:
     """The new row's id; None when the event is here already. Durable before this returns."""
     with autocommit() as connection:
-        rows = _STORE.rows(connection, _row(merchant, event, body, ignored=ignored))
+        rows = _STORE.rows(connection, _row(merchant, event, body, ignored=ignored, was_pulled=was_pulled))
     return rows[0][0] if rows else None
 
 
-def _row(merchant: MerchantRef, event: Event, body: bytes, *, ignored: bool) -> dict[str, object]:
+def _row(merchant: MerchantRef, event: Event, body: bytes, *, ignored: bool, was_pulled: bool) -> dict[str, object]:
     now = clock.now()
     return {
         "merchant": merchant.ref,
@@ -179,6 +217,7 @@ def _row(merchant: MerchantRef, event: Event, body: bytes, *, ignored: bool) -> 
         "next_attempt_at": now + PATIENCE,
         "outcome": "ignored" if ignored else "new",
         "attempts": 0 if ignored else 1,
+        "was_pulled": was_pulled,
     }
 
 

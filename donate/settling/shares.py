@@ -1,0 +1,154 @@
+"""What a settlement brings to each fund, and how much of that the fund may spend from then on.
+
+Rule of release. A fund is owed the sum of its shares in all settlements that stand, and what the general fund covered
+for it, less what was released to it before. With a settlement in which its share is positive it gets what it is
+owed, at most that share. Where it is owed less than nothing (refunds or disputes of money that it was given before),
+the missing part is taken back from its stock as far as it was not spent; the rest stays owed, and its next settlements
+pay that first. So no fund ever gets more than came in for it, and none pays for another.
+
+While a dispute is open its money is the provider's: the fund's share falls when it is withdrawn and rises when it is
+won; when it is lost nothing moves again.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from donate.giving.models import Booked, Checkout, Donation
+from donate.ledger import stock
+from donate.ledger.take_back import take_back
+from donate.settling import owners
+from donate.settling.models import Met, ProviderLine, Settlement, SettlementLine, SettlementShare
+
+Shares = dict[str, int]
+
+
+def shares_of(session: Session, book_id: int, lines: Sequence[ProviderLine]) -> Shares:
+    """What these lines bring to each account, signed; for lines that all met something they sum to the lines' net."""
+    shares: Shares = defaultdict(int)
+    keys = _charge_keys(session, [line.checkout_id for line in lines if line.checkout_id is not None])
+    prefixes = [prefix for line in lines for prefix in owners.entry_prefixes(line) if line.met != Met.SUSPENSE]
+    entries = [entry for found in owners.keys_beginning(session, book_id, prefixes).values() for entry in found]
+    entries += [line.entry_id for line in lines if line.entry_id is not None]
+    legs = session.execute(_LEGS, {"book_id": book_id, "keys": keys, "entries": entries})
+    for debit, credit, amount_minor, held in cast("Sequence[tuple[str, str, int, str | None]]", legs.all()):
+        for code, signed in ((debit, -amount_minor), (credit, amount_minor)):
+            if code == "disputed":
+                _add(shares, held, signed)
+            elif code != "clearing":
+                shares[code] += signed
+    for line in lines:
+        if line.kind in owners.PAYOUTS:
+            _add_failed(session, book_id, line, shares)
+    return {code: share for code, share in sorted(shares.items()) if share}
+
+
+def _add(shares: Shares, campaign: str | None, signed: int) -> None:
+    """A dispute holds back the money of the campaign that its entry names; of an unexplained payment, suspense."""
+    shares["suspense" if campaign is None else f"fund:{campaign}"] += signed
+
+
+def _charge_keys(session: Session, checkout_ids: Iterable[int]) -> list[str]:
+    """The keys of all entries that a paid checkout has at the provider: donations, fees, what covers them."""
+    ids = list(checkout_ids)
+    keys = []
+    rows = session.execute(
+        select(Checkout.public_id, Checkout.booked_as, Checkout.session_id, Donation.public_id)
+        .join(Donation, Donation.checkout_id == Checkout.id)
+        .where(Checkout.id.in_(ids))
+    )
+    for checkout, booked_as, session_id, donation in rows:
+        if booked_as == Booked.SUSPENSE:
+            keys += [f"suspense:{session_id}", f"fee:{checkout}:whole"]
+        else:
+            keys += [f"donation:{donation}", f"fee:{checkout}:{donation}", f"cover:{checkout}:{donation}"]
+    return sorted(set(keys))
+
+
+def _add_failed(session: Session, book_id: int, line: ProviderLine, shares: Shares) -> None:
+    """The bank turned a settlement back: its money is at the provider again, with the shares that it had."""
+    failed = session.scalars(
+        select(Settlement).where(
+            Settlement.merchant_account_id == line.merchant_account_id, Settlement.payout_id == line.source_id
+        )
+    ).one_or_none()
+    if failed is None or line.net_minor < 0:
+        return
+    for code, share in shares_of(session, book_id, lines_of(session, failed.id)).items():
+        shares[code] += share
+
+
+def lines_of(session: Session, settlement_id: int) -> Sequence[ProviderLine]:
+    return session.scalars(
+        select(ProviderLine)
+        .join(SettlementLine, SettlementLine.line_id == ProviderLine.id)
+        .where(SettlementLine.settlement_id == settlement_id)
+        .order_by(ProviderLine.id)
+    ).all()
+
+
+def hand_out(
+    session: Session, book_id: int, settlement_id: int, entry_id: int, due: Mapping[str, int], *, is_return: bool
+) -> None:
+    """Give each fund what it is owed with this entry, or take back what it owes; written down share by share.
+
+    One settlement of a book at a time, until the commit.
+    """
+    session.execute(_LOCK, {"book_id": book_id})
+    funds = sorted(code for code in due if code.startswith("fund:"))
+    owed = {code: _owed(session, book_id, code) + due[code] for code in funds}
+    given = {code: min(owed[code], due[code]) for code in funds if owed[code] > 0 and due[code] > 0}
+    stock.release(session, book_id=book_id, entry_id=entry_id, amounts=given)
+    missing = {code: -owed[code] for code in funds if owed[code] < 0}
+    taken = take_back(session, book_id=book_id, entry_id=entry_id, amounts=missing)
+    session.add_all(
+        SettlementShare(
+            settlement_id=settlement_id,
+            is_return=is_return,
+            code=code,
+            book_id=book_id,
+            due_minor=due[code],
+            released_minor=given.get(code, 0) - taken.get(code, 0),
+        )
+        for code in sorted(due)
+    )
+    session.flush()
+
+
+def _owed(session: Session, book_id: int, code: str) -> int:
+    found: int = session.execute(_OWED, {"book_id": book_id, "code": code, "campaign": code[5:]}).scalar_one()
+    return int(found)
+
+
+# Held until the commit; the namespace 4122 is ours for settlements.
+_LOCK = text("SELECT pg_advisory_xact_lock(4122, CAST(:book_id % 2147483647 AS integer))")
+
+_OWED = text(
+    """
+    SELECT coalesce((SELECT sum(due_minor - released_minor) FROM settlement_share
+                     WHERE book_id = :book_id AND code = :code), 0)
+         + coalesce((SELECT sum(CASE WHEN credit.code = :code THEN transfer.amount_minor
+                                     WHEN debit.code = :code THEN -transfer.amount_minor END)
+                     FROM entry JOIN transfer ON transfer.entry_id = entry.id
+                     JOIN account debit ON debit.id = transfer.debit_id
+                     JOIN account credit ON credit.id = transfer.credit_id
+                     WHERE entry.book_id = :book_id AND entry.campaign = :campaign
+                       AND entry.reason = 'shortfall_covered'), 0)
+    """
+)
+
+# A fee has one leg against clearing, its cover one between the fee-cover fund and the fund.
+_LEGS = text(
+    """
+    SELECT debit.code, credit.code, transfer.amount_minor, entry.campaign
+    FROM entry
+    JOIN transfer ON transfer.entry_id = entry.id
+    JOIN account debit ON debit.id = transfer.debit_id
+    JOIN account credit ON credit.id = transfer.credit_id
+    WHERE entry.book_id = :book_id
+      AND (entry.idempotency_key = ANY (CAST(:keys AS text[])) OR entry.id = ANY (CAST(:entries AS bigint[])))
+    """
+)
