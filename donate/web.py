@@ -27,6 +27,12 @@ from donate.campaigns import public as campaigns_public
 from donate.campaigns import reviewer as campaigns_reviewer
 from donate.campaigns import staff as campaigns_staff
 from donate.giving import donor as giving_donor
+from donate.giving import (
+    official_organiser,
+    recorded_batch_organiser,
+    recorded_donor,
+    recorded_organiser,
+)
 from donate.giving import organiser as giving_organiser
 from donate.giving import public as giving_public
 from donate.giving import staff as giving_staff
@@ -53,7 +59,13 @@ def hang_doors(app: Flask, settings: Settings) -> None:
         auditing_public.ROUTES,
         bare=[*files_public.BARE_ROUTES, *auditing_public.BARE_ROUTES],
     )
-    hang(app, "donor", giving_donor.ROUTES, sandbox_donor.ROUTES if settings.is_sandbox else ())
+    hang(
+        app,
+        "donor",
+        giving_donor.ROUTES,
+        recorded_donor.ROUTES,
+        sandbox_donor.ROUTES if settings.is_sandbox else (),
+    )
     hang(app, "session", session.ROUTES)
     hang(app, "user", user.ROUTES, guard=web_guards.signed_in)
     hang(
@@ -62,6 +74,9 @@ def hang_doors(app: Flask, settings: Settings) -> None:
         campaigns_organiser.ROUTES,
         updates_organiser.ROUTES,
         giving_organiser.ROUTES,
+        recorded_organiser.ROUTES,
+        recorded_batch_organiser.ROUTES,
+        official_organiser.ROUTES,
         guard=web_guards.organiser,
     )
     hang(app, "reviewer", campaigns_reviewer.ROUTES, guard=web_guards.reviewer)

@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 
 from donate.campaigns.lifecycle import PUBLIC
 from donate.campaigns.models import Campaign, UnitPrice
+from donate.giving.recorded_models import Channel, RecordedDonation
 from donate.ledger.chart import Reason
 from donate.ledger.models import CampaignTotal
 from donate.publiclog import queries
+from donate.publiclog.models import LogLeaf
 from donate.publiclog.queries import LineFilter, LinePage, LoggedLine, Position
 from donate.text import InBoth
 from donate.tlog.leaf import CAMPAIGN, EntryLeaf
@@ -46,6 +48,7 @@ class LedgerPage:
     position: Position
     page: LinePage
     campaigns: dict[str, CampaignNames]
+    channels: dict[int, Channel]
     choices: tuple[tuple[str, InBoth], ...]
 
 
@@ -56,6 +59,7 @@ class EntryPage:
     position: Position
     line: LoggedLine
     campaigns: dict[str, CampaignNames]
+    channels: dict[int, Channel]
 
 
 def ledger_page(session: Session, wanted: LineFilter, *, before: int | None, after: int | None) -> LedgerPage:
@@ -65,6 +69,7 @@ def ledger_page(session: Session, wanted: LineFilter, *, before: int | None, aft
         queries.position(session),
         page,
         campaign_names(session, page.lines),
+        channels(session, page.lines),
         campaign_choices(session),
     )
 
@@ -72,7 +77,20 @@ def ledger_page(session: Session, wanted: LineFilter, *, before: int | None, aft
 def entry_page(session: Session, log_index: int) -> EntryPage:
     """One line. Raises NotFound."""
     line = queries.line(session, log_index)
-    return EntryPage(queries.position(session), line, campaign_names(session, [line]))
+    return EntryPage(queries.position(session), line, campaign_names(session, [line]), channels(session, [line]))
+
+
+def channels(session: Session, lines: Sequence[LoggedLine]) -> dict[int, Channel]:
+    """How the recorded donations among these lines came, by log index. The line itself says only that they did."""
+    recorded = [line.log_index for line in lines if getattr(line.leaf, "reason", None) == Reason.RECORDED_DONATION]
+    if not recorded:
+        return {}
+    rows = session.execute(
+        select(LogLeaf.log_index, RecordedDonation.channel)
+        .join(RecordedDonation, RecordedDonation.entry_id == LogLeaf.entry_id)
+        .where(LogLeaf.log_index.in_(recorded))
+    )
+    return {log_index: Channel(channel) for log_index, channel in rows}
 
 
 def campaign_names(session: Session, lines: Sequence[LoggedLine]) -> dict[str, CampaignNames]:

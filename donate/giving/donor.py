@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as Answer
 from donate import clock
 from donate.db import reading, transaction
 from donate.errors import DonateError
-from donate.giving import forms, token
+from donate.giving import forms, official, official_queries, token
 from donate.giving.payment import begin_payment
 from donate.giving.qr import qr_code
 from donate.giving.queries import GivePage, give_page
@@ -163,7 +163,7 @@ def confirming(secret: str) -> Answer:
             progress = progress_of(session, secret)
     if progress.is_booked:
         return redirect(url_for("donor.receipt", secret=secret), 303)
-    return _private(render_template("donor/confirming.html", progress=progress, is_asked=is_asked))
+    return private_answer(render_template("donor/confirming.html", progress=progress, is_asked=is_asked))
 
 
 def receipt(secret: str) -> Answer:
@@ -171,17 +171,27 @@ def receipt(secret: str) -> Answer:
     settings: Settings = current_app.config["SETTINGS"]
     with reading() as session:
         page = receipt_page(session, secret)
-    if page is None:
-        return redirect(url_for("donor.confirming", secret=secret), 303)
+        if page is None:
+            return redirect(url_for("donor.confirming", secret=secret), 303)
+        behind = official.donations_behind(session, secret)
+        shown = official_queries.shown_to_donor(session, behind)
     codes = {
         receipt.log_index: qr_code(f"{settings.base_url}/{g.locale}/ledger/{receipt.log_index}")
         for receipt in page.receipts
         if receipt.log_index is not None
     }
-    return _private(render_template("donor/receipt.html", page=page, codes=codes, now=clock.now()))
+    html = render_template(
+        "donor/receipt.html",
+        page=page,
+        codes=codes,
+        now=clock.now(),
+        official=shown,
+        may_ask=official_queries.may_ask(shown, behind),
+    )
+    return private_answer(html)
 
 
-def _private(html: str) -> Response:
+def private_answer(html: str) -> Response:
     """A page behind a secret link: kept by nobody, found by no search engine, its address passed on to nobody."""
     answer = make_response(html)
     answer.headers["Referrer-Policy"] = "no-referrer"

@@ -265,9 +265,14 @@ def _too_large(rule: tariffs.Rule, terms: Terms) -> AmountTooLarge:
 
 def _email(form: "MultiDict[str, str]", bad: BadForm) -> str | None:
     email = _clean(form, "email", text.clean_line, EMAIL_LENGTH, bad)
-    if email and not _EMAIL.fullmatch(email):
+    if email and not is_email(email):
         bad.errors["email"] = EmailNotAnAddress()
     return email
+
+
+def is_email(text: str) -> bool:
+    """Whether this looks like an address; whether it is one, only a letter tells."""
+    return _EMAIL.fullmatch(text) is not None
 
 
 def _clean(

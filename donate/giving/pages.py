@@ -1,7 +1,7 @@
 """What the campaign page shows of giving: who gave by name, each day's total, and what may be given."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from donate.campaigns.campaign_page import CampaignPage
 from donate.giving.forms import Terms
+from donate.giving.recorded_models import Channel
 from donate.ledger.totals import DONATIONS
 
 NAMED = 6
@@ -26,15 +27,21 @@ class NamedDonation:
     name: str
     amount_minor: int
     day: date
+    channel: Channel | None = None  # of a recorded donation
 
 
 @dataclass(frozen=True, slots=True)
 class DayLine:
-    """Everything else that was given on a day, as one line."""
+    """Everything else that was given on a day, as one line: here, or recorded as it came by its channels."""
 
     day: date
     donation_count: int
     amount_minor: int
+    channels: tuple[Channel, ...] | None = None  # none: given on these pages
+
+    @property
+    def is_recorded(self) -> bool:
+        return self.channels is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class RecentDonations:
 # few and have an index to themselves.
 _RECENT = text(
     """
-    (SELECT donation_private.name, newest.amount_minor, log_leaf.day, CAST(NULL AS bigint)
+    (SELECT donation_private.name, newest.amount_minor, log_leaf.day, CAST(NULL AS bigint), CAST(NULL AS text[])
      FROM (SELECT id, public_id, amount_minor FROM donation
            WHERE campaign_ref = :campaign AND name_is_public
            ORDER BY id DESC LIMIT :candidates) AS newest
@@ -59,18 +66,32 @@ _RECENT = text(
        AND NOT EXISTS (SELECT FROM entry AS reversal WHERE reversal.reverses = entry.id)
      ORDER BY newest.id DESC LIMIT :named)
     UNION ALL
-    (SELECT NULL, sum(amount_minor)::bigint, day, sum(entry_count)::bigint
-     FROM (SELECT day, amount_minor, entry_count
+    (SELECT recorded_private.name, newest.amount_minor, log_leaf.day, NULL, ARRAY[newest.channel]
+     FROM (SELECT id, entry_id, amount_minor, channel FROM recorded_donation
+           WHERE campaign_ref = :campaign AND name_is_public AND state = 'confirmed'
+           ORDER BY id DESC LIMIT :candidates) AS newest
+     JOIN recorded_private ON recorded_private.recorded_id = newest.id
+     JOIN log_leaf ON log_leaf.entry_id = newest.entry_id
+     ORDER BY newest.id DESC LIMIT :named)
+    UNION ALL
+    (SELECT NULL, sum(amount_minor)::bigint, day, sum(entry_count)::bigint,
+            CASE WHEN is_recorded THEN ARRAY(
+              SELECT channel FROM unnest(ARRAY['bank_transfer', 'cash', 'platform']) AS channel
+              WHERE EXISTS (SELECT FROM recorded_donation came
+                            WHERE came.campaign_ref = :campaign AND came.received_on = given.day
+                              AND came.channel = channel.channel AND came.state = 'confirmed')) END
+     FROM (SELECT day, amount_minor, entry_count, reason = 'recorded_donation' AS is_recorded
            FROM day_total
            WHERE book_id = :book_id AND campaign = :campaign AND reason = ANY(:reasons) AND day > :since
            UNION ALL
-           SELECT log_leaf.day, -(SELECT sum(amount_minor) FROM transfer WHERE transfer.entry_id = undone.id), -1
+           SELECT log_leaf.day, -(SELECT sum(amount_minor) FROM transfer WHERE transfer.entry_id = undone.id), -1,
+                  undone.reason = 'recorded_donation'
            FROM entry AS reversal
            JOIN entry AS undone ON undone.id = reversal.reverses
            JOIN log_leaf ON log_leaf.entry_id = undone.id
            WHERE reversal.reverses IS NOT NULL AND reversal.book_id = :book_id AND undone.campaign = :campaign
              AND undone.reason = ANY(:reasons) AND log_leaf.day > :since) AS given
-     GROUP BY day HAVING sum(entry_count) > 0 ORDER BY day DESC LIMIT :days)
+     GROUP BY day, is_recorded HAVING sum(entry_count) > 0 ORDER BY day DESC, is_recorded LIMIT :days)
     """
 )
 
@@ -93,11 +114,14 @@ def recent_donations(session: Session, book_id: int, campaign_ref: str, on: date
     named: list[NamedDonation] = []
     days: list[DayLine] = []
     rows: Sequence[Sequence[Any]] = session.execute(_RECENT, facts).all()
-    for name, amount_minor, day, count in rows:
+    for name, amount_minor, day, count, codes in rows:
+        channels = tuple(Channel(code) for code in codes or ())
         if name is None:
-            days.append(DayLine(day, count, amount_minor))
+            days.append(DayLine(day, count, amount_minor, None if codes is None else channels))
         else:
-            named.append(NamedDonation(name, amount_minor, day))
+            named.append(NamedDonation(name, amount_minor, day, channels[0] if channels else None))
+    named.sort(key=lambda donation: donation.day, reverse=True)
+    named = named[:NAMED]
     return RecentDonations(tuple(named), _without(days, named))
 
 
@@ -105,8 +129,14 @@ def _without(days: Sequence[DayLine], named: Sequence[NamedDonation]) -> tuple[D
     """What a day holds beside the donations that stand on the page by name."""
     others = []
     for line in days:
-        shown = [donation.amount_minor for donation in named if donation.day == line.day]
-        rest = DayLine(line.day, line.donation_count - len(shown), line.amount_minor - sum(shown))
+        shown = [
+            donation.amount_minor
+            for donation in named
+            if donation.day == line.day and (donation.channel is not None) == line.is_recorded
+        ]
+        rest = replace(
+            line, donation_count=line.donation_count - len(shown), amount_minor=line.amount_minor - sum(shown)
+        )
         if rest.donation_count > 0 and rest.amount_minor > 0:
             others.append(rest)
     return tuple(others)

@@ -27,3 +27,9 @@ def qr_code(text: str) -> QrCode:
                 runs.append(f"M{x} {y}h{length}v1h-{length}z")
             x += length or 1
     return QrCode(len(rows), "".join(runs))
+
+
+def short_hash_of(leaf_hash: bytes) -> str:
+    """The start of a log line's hash, in groups of four as it is read aloud beside the code."""
+    figures = leaf_hash.hex()[:32]
+    return " ".join(figures[start : start + 4] for start in range(0, 32, 4))

@@ -12,6 +12,7 @@ from donate.campaigns.queries import CampaignForGiving, campaign_for_giving
 from donate.errors import NotFound
 from donate.giving.chinese_amount import chinese_amount
 from donate.giving.models import Booked, Checkout, CheckoutState, Donation, DonationPrivate
+from donate.giving.qr import short_hash_of
 from donate.ledger.models import Book, Entry, ReceiptNumber
 from donate.money import Money, split_by_largest_remainder
 from donate.publiclog.models import LogLeaf
@@ -69,10 +70,7 @@ class Receipt:
     @property
     def short_hash(self) -> str | None:
         """The start of the log line's hash, in groups of four as it is read aloud."""
-        if self.leaf_hash is None:
-            return None
-        figures = self.leaf_hash.hex()[:32]
-        return " ".join(figures[start : start + 4] for start in range(0, 32, 4))
+        return None if self.leaf_hash is None else short_hash_of(self.leaf_hash)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

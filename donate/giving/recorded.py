@@ -5,7 +5,6 @@ closed still takes what arrived for it. Only a campaign that was never accepted 
 """
 
 import secrets
-import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.campaigns.models import Campaign
 from donate.errors import N_, DonateError, NotFound
+from donate.giving.official import void_of_recorded
 from donate.giving.recorded_models import (
     Channel,
     RecordedDonation,
@@ -25,6 +25,7 @@ from donate.giving.recorded_models import (
     RecordedState,
     ReversalState,
 )
+from donate.giving.reference_key import key_of
 from donate.ledger import journal, stock
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.journal import Leg, NewEntry
@@ -32,6 +33,7 @@ from donate.ledger.models import Account, Book
 from donate.text import TextTooLong, clean_text
 
 REASON_LENGTH = 500
+REVERSED = N_("The host had recorded this donation by mistake and has reversed it.")
 
 
 class RecordedBefore(DonateError):
@@ -100,13 +102,6 @@ class NewRecorded:
     campaign_ref: str
     name: str | None = None
     name_is_public: bool = False
-    proof_sha256: bytes | None = None
-
-
-def key_of(typed: str) -> str:
-    """Letters and figures alone, folded: `ab-12 3` and `ＡＢ123` are one reference."""
-    folded = unicodedata.normalize("NFKC", typed).casefold()
-    return "".join(letter for letter in folded if letter.isalnum())
 
 
 def new_secret() -> str:
@@ -114,7 +109,9 @@ def new_secret() -> str:
     return secrets.token_urlsafe(24)
 
 
-def enter(session: Session, *, book_id: int, by: int, new: NewRecorded) -> RecordedDonation:
+def enter(
+    session: Session, *, book_id: int, by: int, new: NewRecorded, proof_sha256: bytes | None = None
+) -> RecordedDonation:
     """Write down money that arrived; nothing is booked before another person confirms it.
 
     Raises NoFundYet, RecordedBefore.
@@ -135,7 +132,7 @@ def enter(session: Session, *, book_id: int, by: int, new: NewRecorded) -> Recor
             received_on=new.received_on,
             campaign_ref=new.campaign_ref,
             name_is_public=new.name_is_public and new.name is not None,
-            proof_sha256=new.proof_sha256,
+            proof_sha256=proof_sha256,
             secret=new_secret(),
             state=RecordedState.ENTERED.value,
             entered_by=by,
@@ -275,6 +272,7 @@ def book_reversal(session: Session, recorded: RecordedDonation, *, by: int) -> N
     reversal.decided_by, reversal.decided_at = by, clock.now()
     recorded.state = RecordedState.REVERSED.value
     session.flush()
+    void_of_recorded(session, recorded.id, REVERSED)
 
 
 def refuse_reversal(session: Session, recorded: RecordedDonation, *, by: int) -> None:

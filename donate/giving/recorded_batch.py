@@ -25,12 +25,12 @@ from donate.giving.recorded import (
     OwnEntry,
     entry_of,
     funded_campaigns,
-    key_of,
     new_secret,
     reason_of,
 )
 from donate.giving.recorded_forms import BatchRow, read_batch
 from donate.giving.recorded_models import Channel, RecordedBatch, RecordedDonation, RecordedFile, RecordedState
+from donate.giving.reference_key import key_of
 from donate.ledger import journal, stock
 from donate.ledger.models import Book
 
@@ -266,19 +266,29 @@ def _chunk(session: Session, batch: RecordedBatch, after: int) -> Sequence[Recor
 
 
 def decline_batch(session: Session, batch: RecordedBatch, *, by: int, reason: str) -> None:
-    """Put a batch aside, also by who entered it. Its rows may then be entered anew.
+    """Put an entered batch aside, also by who entered it. Its rows may then be entered anew.
 
-    Raises DecisionReasonMissing (not for a file that was only looked through), DecidedAlready.
+    Raises DecisionReasonMissing, DecidedAlready.
     """
     session.refresh(batch, with_for_update=True)
-    if batch.state not in (RecordedState.CHECKED, RecordedState.ENTERED):
+    words = reason_of(reason)
+    if batch.state != RecordedState.ENTERED:
         raise DecidedAlready
-    words = "" if batch.state == RecordedState.CHECKED else reason_of(reason)
     now = clock.now()
     batch.state, batch.decline_reason = RecordedState.DECLINED.value, words
     batch.decided_by, batch.decided_at = by, now
     session.flush()
     session.execute(_DECLINE, {"batch_id": batch.id, "by": by, "now": now, "reason": words})
+
+
+def discard(session: Session, batch: RecordedBatch, *, by: int) -> None:
+    """Give up a file that was looked through and not entered. Raises DecidedAlready."""
+    session.refresh(batch, with_for_update=True)
+    if batch.state != RecordedState.CHECKED:
+        raise DecidedAlready
+    batch.state = RecordedState.DECLINED.value
+    batch.decided_by, batch.decided_at = by, clock.now()
+    session.flush()
 
 
 def forget_file(session: Session, batch_id: int) -> None:

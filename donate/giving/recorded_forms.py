@@ -7,8 +7,9 @@ from datetime import date
 from typing import TypeVar
 
 from donate.errors import N_, DonateError
-from donate.giving.recorded import NewRecorded, key_of
+from donate.giving.recorded import NewRecorded
 from donate.giving.recorded_models import Channel
+from donate.giving.reference_key import key_of
 from donate.giving.uploaded_table import TableRow, read_table
 from donate.money import parse_amount
 from donate.text import TextTooLong, clean_line

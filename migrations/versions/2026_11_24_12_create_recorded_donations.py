@@ -104,6 +104,12 @@ def _create_recorded() -> None:
     op.create_index("recorded_donation_book_id_state_id_ix", "recorded_donation", ["book_id", "state", "id"])
     op.create_index("recorded_donation_batch_id_id_ix", "recorded_donation", ["batch_id", "id"])
     op.create_index(
+        "recorded_donation_day_ix",
+        "recorded_donation",
+        ["campaign_ref", "received_on", "channel"],
+        postgresql_where=sa.text("state = 'confirmed'"),
+    )
+    op.create_index(
         "recorded_donation_named_ix",
         "recorded_donation",
         ["campaign_ref", "id"],
