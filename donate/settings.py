@@ -42,6 +42,7 @@ class Settings:
     sequencer_batch: int = 20
     sequencer_seconds: int = 60
     merge_delay_seconds: int = 300
+    challenge: str = "wait"
     stripe_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     stripe_webhook_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
@@ -76,6 +77,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         sequencer_batch=_count(env, "DONATE_SEQUENCER_BATCH", 20, 1, 2000),
         sequencer_seconds=_count(env, "DONATE_SEQUENCER_SECONDS", 60, 1, 3600),
         merge_delay_seconds=_count(env, "DONATE_MERGE_DELAY_SECONDS", 300, 1, 86400),
+        challenge=env.get("DONATE_CHALLENGE") or "wait",
         stripe_keys=_by_merchant(env, "_KEY"),
         stripe_webhook_secrets={
             ref: tuple(secret for secret in given.split(",") if secret)

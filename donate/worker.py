@@ -17,6 +17,8 @@ from donate import db
 from donate.campaigns import complaints
 from donate.db import Database, Role, reading, transaction
 from donate.errors import DonateError
+from donate.giving import tries
+from donate.giving import recurring_closing, recurring_sync
 from donate.giving.checks import ALL_CHECKS
 from donate.giving.retention import forget_unpaid
 from donate.giving.sync import sync_stale
@@ -55,6 +57,16 @@ def pull_checkouts(settings: Settings) -> int:
     return sync_stale(settings)
 
 
+def pull_recurring(settings: Settings) -> int:
+    """Ask the provider about standing promises whose month is overdue or that are to end; how many were asked about."""
+    return recurring_sync.sync_due(settings)
+
+
+def stop_recurring(settings: Settings) -> int:
+    """End standing promises to campaigns that take no donations any more; how many."""
+    return recurring_closing.stop_closed(settings)
+
+
 def repeat_messages(settings: Settings) -> int:
     """Handle again the provider's messages whose handling failed or was interrupted; how many were tried."""
     return handle_waiting(settings)
@@ -90,7 +102,7 @@ def purge_limits(settings: Settings) -> int:
     """Forget attempts that no longer count; how many counters went."""
     limits.bind_key(settings.secret_key)
     with transaction() as session:
-        return limits.purge(session)
+        return limits.purge(session) + tries.forget(session)
 
 
 def forget_private(_: Settings) -> int:
@@ -134,6 +146,18 @@ JOBS = (
         schedule="*/30 * * * * *",
         run=pull_checkouts,
         sentence="Asks the provider about checkouts whose message did not arrive.",
+    ),
+    Job(
+        name="pull_recurring",
+        schedule="40 * * * * *",
+        run=pull_recurring,
+        sentence="Asks the provider about monthly donations whose month is overdue, and ends those that are to end.",
+    ),
+    Job(
+        name="stop_recurring",
+        schedule="7 * * * *",
+        run=stop_recurring,
+        sentence="Ends monthly donations to campaigns that take no donations any more, before the next charge.",
     ),
     Job(
         name="check_ledger",

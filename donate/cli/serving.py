@@ -11,6 +11,7 @@ from donate.cli import opening
 from donate.cli.given import pass_settings
 from donate.db.migrate import migrate
 from donate.errors import N_, DonateError
+from donate.giving.challenge import challenge_of
 from donate.giving.merchants import require_usable_accounts
 from donate.processes import Parent, Part
 from donate.settings import Settings
@@ -63,6 +64,7 @@ def part_named(name: str, host: str, port: int, *, is_vital: bool = True) -> Par
 
 def prepare(settings: Settings, complete: Settings) -> None:
     """A reachable and current database before anything is started; an embedded one is made current."""
+    challenge_of(settings)
     with opening.reachable(complete, pool_size=1) as database:
         if settings.database_url is None:
             migrate(database)

@@ -1,16 +1,17 @@
 """The donor's door: give, confirming, receipt. No session and no cookie; what is private hangs on a secret link."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 import structlog
 from flask import Response, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
 from donate import clock
-from donate.db import reading, transaction
+from donate.db import reading
 from donate.errors import DonateError
-from donate.giving import forms, official, official_queries, token
+from donate.giving import forms, official, official_queries, token, tries
+from donate.giving.admission import ChallengeNeeded, MethodPaused, TooMuchUnpaid, require_admitted
+from donate.giving.challenge import Question, challenge_of
 from donate.giving.payment import begin_payment
 from donate.giving.qr import qr_code
 from donate.giving.queries import GivePage, give_page
@@ -19,18 +20,13 @@ from donate.giving.service import CheckoutOver, FormAlreadyUsed, NewCheckout
 from donate.giving.sync import sync_checkout
 from donate.money import parse_amount
 from donate.payments.gateway import ProviderRefused, ProviderUnavailable
-from donate.people import limits
 from donate.same_site import require_same_site
 from donate.settings import Settings
 
 log = structlog.get_logger("donate.giving")
 
-# Card testing is the normal attack. Many donors share one network, few share a browser's name within it.
-WITHIN = timedelta(minutes=10)
-MOST_PER_BROWSER, MOST_PER_NETWORK = 60, 600
-
 # Answers to which the same token may be sent again: nothing was started, or going on is wanted.
-_KEEPS_TOKEN = (ProviderUnavailable,)
+_KEEPS_TOKEN = (ProviderUnavailable, MethodPaused, TooMuchUnpaid)
 
 
 def give(ref: str) -> Answer:
@@ -43,7 +39,6 @@ def give(ref: str) -> Answer:
     if request.method == "GET":
         return _form(page, _asked_for(page), {}, None)
     require_same_site()
-    _limit()
     return _send(page)
 
 
@@ -70,10 +65,15 @@ def _send(page: GivePage) -> Answer:
         locale=g.locale,
         form=form,
         content_sha256=token.content_hash(settings.secret_key, form.content),
+        asker=tries.asker(request.remote_addr or "", request.headers.get("User-Agent", "")),
     )
     try:
+        require_admitted(new, challenge=challenge_of(settings), typed=request.form)
         begun = begin_payment(new, settings)
-    except (FormAlreadyUsed, CheckoutOver, ProviderRefused, ProviderUnavailable) as error:
+    except ChallengeNeeded as needed:
+        asked = needed.question
+        return _form(page, forms.as_meant(request.form), {asked.error.field or "": asked.error}, sent, asked)
+    except (*_KEEPS_TOKEN, FormAlreadyUsed, CheckoutOver, ProviderRefused) as error:
         kept = sent if isinstance(error, _KEEPS_TOKEN) else None
         return _form(page, forms.as_meant(request.form), {_place(error, page): error}, kept)
     return redirect(begun.provider_url or url_for("donor.confirming", secret=begun.secret), 303)
@@ -81,10 +81,18 @@ def _send(page: GivePage) -> Answer:
 
 def _place(error: DonateError, page: GivePage) -> str:
     """The field that an answer of the provider belongs to."""
-    return forms.amount_field(0, len(page.campaigns)) if error.field == "amount" else ""
+    if error.field == "amount":
+        return forms.amount_field(0, len(page.campaigns))
+    return "method" if error.field == "method" else ""
 
 
-def _form(page: GivePage, typed: Mapping[str, str], errors: dict[str, DonateError], kept: str | None) -> Answer:
+def _form(
+    page: GivePage,
+    typed: Mapping[str, str],
+    errors: dict[str, DonateError],
+    kept: str | None,
+    asked: Question | None = None,
+) -> Answer:
     """The give page. A kept token belongs to the same checkout; without one a fresh token starts another."""
     settings: Settings = current_app.config["SETTINGS"]
     fees = page.fees(_amount_typed(page, typed))
@@ -96,6 +104,7 @@ def _form(page: GivePage, typed: Mapping[str, str], errors: dict[str, DonateErro
         typed=typed,
         amount_fields=[forms.amount_field(index, len(page.campaigns)) for index in range(len(page.campaigns))],
         errors=errors,
+        asked=asked,
         is_sent_before=any(isinstance(error, FormAlreadyUsed) for error in errors.values()),
         token=kept or token.issue(settings.secret_key, page.refs),
     )
@@ -129,21 +138,6 @@ def _amount_typed(page: GivePage, typed: Mapping[str, str]) -> int | None:
         return parse_amount(typed.get("own") or typed.get("amount") or "", page.terms.currency).minor or None
     except DonateError:
         return None
-
-
-def _limit() -> None:
-    """Raises TooManyAttempts."""
-    network = limits.network_of(request.remote_addr or "")
-    browser = f"{network} {request.headers.get('User-Agent', '')}"
-    with transaction() as session:
-        is_allowed = all(
-            [
-                limits.allow(session, scope="checkout by browser", key=browser, most=MOST_PER_BROWSER, within=WITHIN),
-                limits.allow(session, scope="checkout by network", key=network, most=MOST_PER_NETWORK, within=WITHIN),
-            ]
-        )
-    if not is_allowed:
-        raise limits.TooManyAttempts(minutes=int(WITHIN.total_seconds()) // 60)
 
 
 def confirming(secret: str) -> Answer:

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Protocol
 
-from donate.giving import sync
+from donate.giving import declines, recurring_sync, sync
 from donate.payments import inbox
 from donate.payments.gateway import Event, MerchantRef
 from donate.settings import Settings
@@ -28,8 +28,12 @@ HANDLERS: dict[str, Handler] = {
     "checkout.session.async_payment_succeeded": sync.take_session_event,
     "checkout.session.async_payment_failed": sync.take_session_event,
     "checkout.session.expired": sync.take_session_event,
-    "payment_intent.payment_failed": sync.take_other_event,
+    "payment_intent.payment_failed": declines.take_declined_event,
     "charge.updated": sync.take_charge_event,
+    "invoice.paid": recurring_sync.take_invoice_event,
+    "invoice.payment_failed": recurring_sync.take_invoice_event,
+    "customer.subscription.updated": recurring_sync.take_recurring_event,
+    "customer.subscription.deleted": recurring_sync.take_recurring_event,
 }
 
 

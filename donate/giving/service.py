@@ -17,8 +17,10 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.campaigns.models import Campaign
 from donate.errors import N_, DonateError
+from donate.giving import tries
 from donate.giving.forms import GiveForm
 from donate.giving.models import Checkout, CheckoutPrivate, CheckoutState, Donation, DonationPrivate
+from donate.giving.tries import Asker
 from donate.ledger.models import MerchantAccount
 from donate.payments.gateway import SESSION_LIFETIME, Line, MerchantRef, OpenedSession, SessionRequest
 
@@ -54,6 +56,7 @@ class NewCheckout:
     locale: str
     form: GiveForm
     content_sha256: bytes
+    asker: Asker | None = None  # from where it is started, for the limits; none where no stranger starts it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,9 @@ def start_checkout(session: Session, new: NewCheckout) -> StartedCheckout:
     )
     if checkout_id is not None:
         _write_donations(session, checkout_id, new)
+        if new.asker is not None:
+            campaigns = [line.campaign for line in new.form.lines]
+            tries.remember(session, checkout_id, new.asker, campaigns, new.form.method)
     started, content_sha256 = _read_started(session, new.public_id)
     if not secrets.compare_digest(content_sha256, new.content_sha256):
         raise FormAlreadyUsed

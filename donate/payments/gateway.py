@@ -212,6 +212,10 @@ class Gateway(Protocol):
         """The session as it stands now, with charge and fee where they are known."""
         ...
 
+    def close_session(self, session_id: str) -> None:
+        """Let nobody pay on this page any more. Raises ProviderRefused when it is over already."""
+        ...
+
     def read_charge_fee(self, charge_id: str) -> ChargeFee:
         """What the provider kept of one charge, where it is known."""
         ...

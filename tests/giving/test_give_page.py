@@ -10,7 +10,7 @@ from donate import clock
 from donate.campaigns import review
 from donate.campaigns.models import Campaign
 from donate.db import Database, Role, transaction
-from donate.giving import donor
+from donate.giving import tries
 from donate.ledger import cover, journal
 from donate.ledger.chart import Reason
 from donate.payments import merchants
@@ -174,7 +174,7 @@ def test_a_form_sent_from_another_site_is_refused(client: FlaskClient, headers: 
 
 def test_too_many_checkouts_from_one_browser_are_stopped(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     make.raising()
-    monkeypatch.setattr(donor, "MOST_PER_BROWSER", 2)
+    monkeypatch.setattr(tries, "BROWSER", tries.Bounds(ask=2, refuse=2))
     statuses = [client.post("/en/give/yunxi", data=make.fresh_form(client)).status_code for _ in range(3)]
     assert statuses == [303, 303, 429]
 
