@@ -7,9 +7,11 @@ from uuid import UUID, uuid4
 import stripe
 
 from donate import clock
+from donate.db import transaction
+from donate.payments.facts import RefundRequest
 from donate.payments.gateway import SESSION_LIFETIME, Gateway, Line, MerchantRef, OpenedSession, SessionRequest
 from donate.payments.merchants import gateway_for
-from donate.payments.sandbox import keys
+from donate.payments.sandbox import keys, outcomes
 from donate.payments.sandbox.client import SandboxClient
 from donate.payments.stripe import client_for
 from donate.settings import Settings
@@ -74,3 +76,24 @@ def sdk_params(**changes: Any) -> Any:
 def later(**delta: int) -> Any:
     """The clock held at a moment from now."""
     return clock.frozen_at(clock.now() + timedelta(**delta))
+
+
+def paid_charge(settings: Settings, amount: int = 1500, method: str = "card", of: MerchantRef | None = None) -> str:
+    """The id of a charge that a donor paid a moment ago."""
+    of = of or merchant()
+    gateway, session, _ = opened(settings, of, lines=(line(amount),))
+    with transaction() as own:
+        outcomes.pay(own, of.ref, session.session_id, method)
+    charge_id = gateway.read_session(session.session_id).charge_id
+    assert charge_id is not None
+    return charge_id
+
+
+def refund_request(charge_id: str, amount: int = 1500, **changes: Any) -> RefundRequest:
+    return RefundRequest(**{"public_id": uuid4(), "charge_id": charge_id, "amount_minor": amount, **changes})
+
+
+def kinds_since(settings: Settings, of: MerchantRef | None = None) -> list[str]:
+    """The kinds of all events of an account, oldest first."""
+    page = sdk(settings, of).v1.events.list({"limit": 100})
+    return [event.type for event in page.auto_paging_iter()][::-1]

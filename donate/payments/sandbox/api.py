@@ -12,7 +12,18 @@ from sqlalchemy.orm import Session
 from donate import clock, db
 from donate.payments.gateway import MerchantRef
 from donate.payments.models import SandboxReply
-from donate.payments.sandbox import disputes, invoices, keys, reads, refunds, ripening, sessions, subscriptions
+from donate.payments.sandbox import (
+    disputes,
+    events,
+    invoices,
+    keys,
+    payouts,
+    reads,
+    refunds,
+    ripening,
+    sessions,
+    subscriptions,
+)
 from donate.payments.sandbox import parameters as p
 from donate.payments.sandbox.faults import Fault
 from donate.payments.sandbox.listing import expanded
@@ -49,13 +60,13 @@ ROUTES: list[tuple[str, str, Route]] = [
     ("POST", "/v1/disputes/<id>/close", disputes.close),
     ("GET", "/v1/radar/early_fraud_warnings", reads.list_of_charge("radar.early_fraud_warning", "warnings")),
     ("GET", "/v1/radar/early_fraud_warnings/<id>", reads.retrieve("radar.early_fraud_warning", "early_fraud_warning")),
-    (
-        "GET",
-        "/v1/balance_transactions",
-        reads.list_all("balance_transaction", source=p.string(255), type=p.string(40), currency=p.string(3)),
-    ),
+    ("GET", "/v1/balance_transactions", payouts.lines),
+    ("POST", "/v1/payouts", payouts.create),
+    ("GET", "/v1/payouts", reads.list_all("payout", status=p.string(20), arrival_date=p.CREATED)),
+    ("GET", "/v1/payouts/<id>", reads.retrieve("payout", "payout")),
+    ("POST", "/v1/payouts/<id>/cancel", payouts.cancel),
     ("GET", "/v1/events/<id>", reads.retrieve("event", "id")),
-    ("GET", "/v1/events", reads.list_all("event", type=p.string(80), types=[p.string(80)])),
+    ("GET", "/v1/events", events.list_all),
     ("GET", "/v1/balance", reads.balance),
     ("GET", "/v1/customers/<id>", reads.retrieve("customer", "id")),
     ("GET", "/v1/subscriptions", subscriptions.list_all),

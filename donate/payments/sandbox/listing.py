@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import BigInteger, ColumnElement
 from sqlalchemy.orm import Session
 
 from donate.payments.models import SandboxObject
@@ -79,8 +79,10 @@ def _conditions(params: dict[str, Any]) -> list[ColumnElement[bool]]:
         column = SandboxObject.body[name]
         if name == "created":
             found += [_bound(bound, moment) for bound, moment in value.items()]
-        elif name == "types":
-            found.append(SandboxObject.body["type"].astext.in_(value))
+        elif isinstance(value, dict):
+            number = column.astext.cast(BigInteger)
+            bounds = {"gt": number.__gt__, "gte": number.__ge__, "lt": number.__lt__, "lte": number.__le__}
+            found += [bounds[bound](moment) for bound, moment in value.items()]
         else:
             found.append(column.astext == value)
     return found

@@ -4,8 +4,9 @@ The balance is the sum of these rows and of nothing else, in every state. What a
 `status` does, from pending to available, when time comes to it.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from donate.payments import tariffs
@@ -14,6 +15,7 @@ from donate.payments.sandbox import objects, store
 from donate.payments.sandbox.objects import Body
 
 AVAILABLE_AFTER = timedelta(days=7)
+SCHEDULE = "payout_schedule"
 
 # The provider's accounting words for what `type` alone does not tell.
 _CATEGORIES = {
@@ -66,7 +68,41 @@ def move(
         "status": "pending" if at > now else "available",
         "type": kind,
     }
+    if at == now:
+        schedule_payout(session, merchant, now)
     return store.add(session, merchant, body, now, ripe_at=at if at > now else None)
+
+
+def become_available(session: Session, line: SandboxObject, now: datetime) -> None:
+    store.change(line, status="available")
+    line.ripe_at = None
+    schedule_payout(session, line.merchant, now)
+
+
+def schedule_payout(session: Session, merchant: str, now: datetime) -> None:
+    """What is available is paid out at the next midnight (UTC), unless payouts are made by hand here."""
+    row = schedule_of(session, merchant, now)
+    if row.ripe_at is None and row.private["is_automatic"]:
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        row.ripe_at = midnight + timedelta(days=1)
+
+
+def schedule_of(session: Session, merchant: str, now: datetime) -> SandboxObject:
+    """The account's payout schedule, no object of the API. Made at its first use; two at once make one."""
+    row = store.find(session, merchant, SCHEDULE, SCHEDULE)
+    if row is None:
+        made = insert(SandboxObject).values(
+            merchant=merchant,
+            object_id=SCHEDULE,
+            kind=SCHEDULE,
+            body={},
+            private={"is_automatic": True},
+            created_at=now,
+        )
+        session.execute(made.on_conflict_do_nothing(index_elements=("merchant", "object_id")))
+        row = store.find(session, merchant, SCHEDULE, SCHEDULE)
+    assert row is not None
+    return row
 
 
 def take_fee(session: Session, charge: SandboxObject, now: datetime) -> SandboxObject:

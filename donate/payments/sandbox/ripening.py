@@ -7,22 +7,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from donate.payments.models import SandboxObject
-from donate.payments.sandbox import billing, movements, outcomes, refunds, store
+from donate.payments.sandbox import billing, movements, outcomes, payouts, refunds
 
 Ripener = Callable[[Session, SandboxObject, datetime], object]
-
-
-def _become_available(_session: Session, row: SandboxObject, _now: datetime) -> None:
-    store.change(row, status="available")
-    row.ripe_at = None
 
 
 # Each must set a later `ripe_at`, or none: what is ripe is taken up again at once.
 RIPENERS: dict[str, Ripener] = {
     "checkout.session": outcomes.expire,
     "charge": movements.take_fee,
-    "balance_transaction": _become_available,
+    "balance_transaction": movements.become_available,
     "refund": refunds.ripen,
+    "payout": payouts.ripen,
+    movements.SCHEDULE: payouts.run_schedule,
     "subscription": billing.renew,
     "invoice": billing.retry,
 }
