@@ -64,14 +64,14 @@ def _book_donations(connection: Connection, merchant: str, seen: ProviderCheckou
         },
     )
     entries = [
-        _donation_entry(book_id, time_zone, paid_at, public_id, campaign, amount_minor)
+        donation_entry(book_id, time_zone, paid_at, public_id, campaign, amount_minor)
         for book_id, time_zone, paid_at, public_id, campaign, amount_minor in moved
     ]
     journal.post(connection, entries)
     return bool(entries)
 
 
-def _donation_entry(
+def donation_entry(
     book_id: int, time_zone: str, paid_at: datetime, public_id: UUID, campaign: str, amount_minor: int
 ) -> NewEntry:
     """Donation: clearing / fund. Nothing public names the checkout, so donations paid together are not tied together."""
@@ -121,7 +121,7 @@ def _look_closer(session: Session, merchant: str, seen: ProviderCheckout) -> Non
         return
     if checkout is None and _is_of_another(session, merchant, seen.session_id):
         raise OtherAccountsEvent
-    booked_as = _keep_unexplained(session, merchant, seen, checkout)
+    booked_as = keep_unexplained(session, merchant, seen, checkout)
     if checkout is not None and checkout.booked_as is None:
         checkout.state = CheckoutState.PAID.value
         checkout.booked_as = booked_as.value
@@ -143,7 +143,7 @@ def _is_of_another(session: Session, merchant: str, session_id: str) -> bool:
     return owner is not None and owner != merchant
 
 
-def _keep_unexplained(session: Session, merchant: str, seen: ProviderCheckout, checkout: Checkout | None) -> Booked:
+def keep_unexplained(session: Session, merchant: str, seen: ProviderCheckout, checkout: Checkout | None) -> Booked:
     """A row for staff, and an entry against suspense where the book can hold the currency."""
     merchant_id, book_id, currency, time_zone = session.execute(
         select(MerchantAccount.id, Book.id, Book.currency, Book.time_zone)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from donate import text
 from donate.errors import N_, DonateError
+from donate.giving.rhythm import CARD, FIELD, MonthlyBelowCard, MonthlyByCardOnly, Rhythm, read_rhythm
 from donate.money import EXPONENTS, AmountBeyondBounds, AmountTooPrecise, Money, UnknownCurrency, parse_amount
 from donate.payments import tariffs
 
@@ -119,6 +120,12 @@ class GiveForm:
     name_is_public: bool
     email: str | None
     words: str | None
+    rhythm: Rhythm = field(default_factory=Rhythm)
+
+    @property
+    def is_monthly(self) -> bool:
+        """Whether the same is promised for every month to come."""
+        return self.rhythm.is_monthly
 
     @property
     def amount_minor(self) -> int:
@@ -128,7 +135,8 @@ class GiveForm:
     def content(self) -> list[object]:
         """Everything typed, for the hash that tells the same form from a changed one."""
         lines = [[line.campaign, line.amount_minor] for line in self.lines]
-        return [lines, self.method, self.name, self.name_is_public, self.email, self.words]
+        rhythm = [self.rhythm.is_monthly, self.rhythm.months] if self.rhythm != Rhythm() else []
+        return [lines, self.method, self.name, self.name_is_public, self.email, self.words, *rhythm]
 
 
 @dataclass(slots=True)
@@ -155,9 +163,12 @@ def read_give_form(form: "MultiDict[str, str]", campaigns: tuple[str, ...], term
         for campaign, amount in zip(campaigns, amounts, strict=True)
         if amount is not None and amount > 0
     )
-    method = _method(form, terms, bad)
+    rhythm = _rhythm(form, lines, campaigns, terms, bad)
+    lines = tuple(ChosenDonation(line.campaign, line.amount_minor * rhythm.months) for line in lines)
+    method = _method(form, terms, bad, rhythm)
     if not bad.errors.keys() - {"method"}:
-        _check_size(sum(line.amount_minor for line in lines), method, terms, amount_field(0, len(campaigns)), bad)
+        total, first = sum(line.amount_minor for line in lines), amount_field(0, len(campaigns))
+        _check_size(total, method, terms, first, bad, rhythm)
     name = _clean(form, "name", text.clean_line, NAME_LENGTH, bad)
     email = _email(form, bad)
     words = _clean(form, "words", text.clean_text, WORDS_LENGTH, bad)
@@ -170,6 +181,7 @@ def read_give_form(form: "MultiDict[str, str]", campaigns: tuple[str, ...], term
         name_is_public=bool(name) and form.get("show_name") is not None,
         email=email or None,
         words=words or None,
+        rhythm=rhythm,
     )
 
 
@@ -229,10 +241,33 @@ def _without_currency(typed: str, currency: str) -> str:
     return _AROUND.sub("", typed)
 
 
-def _method(form: "MultiDict[str, str]", terms: Terms, bad: BadForm) -> str | None:
+def _rhythm(
+    form: "MultiDict[str, str]",
+    lines: tuple[ChosenDonation, ...],
+    campaigns: tuple[str, ...],
+    terms: Terms,
+    bad: BadForm,
+) -> Rhythm:
+    """How often; only a form for one campaign offers anything but once."""
+    if bad.errors or not lines:
+        return Rhythm()  # the amount is missing or unreadable, which is said already
+    amount = Money(lines[0].amount_minor, terms.currency) if len(campaigns) == 1 else None
+    try:
+        return read_rhythm(form, amount)
+    except DonateError as error:
+        bad.errors[FIELD] = error
+        return Rhythm()
+
+
+def _method(form: "MultiDict[str, str]", terms: Terms, bad: BadForm, rhythm: Rhythm) -> str | None:
     """The way of paying; where there is only one, nobody is asked."""
     methods = terms.methods
     chosen = form.get("method", "")
+    if rhythm.is_monthly and CARD in methods:
+        if chosen not in ("", CARD):
+            bad.errors["method"] = MonthlyByCardOnly()
+            return None
+        return CARD
     if not chosen and len(methods) == 1:
         return methods[0]
     if chosen not in methods:
@@ -241,7 +276,7 @@ def _method(form: "MultiDict[str, str]", terms: Terms, bad: BadForm) -> str | No
     return chosen
 
 
-def _check_size(total: int, method: str | None, terms: Terms, name: str, bad: BadForm) -> None:
+def _check_size(total: int, method: str | None, terms: Terms, name: str, bad: BadForm, rhythm: Rhythm) -> None:
     """The whole sum against the smallest and largest payment of the chosen way, or of any way."""
     if total == 0:
         bad.errors[name] = AmountMissing()
@@ -249,7 +284,9 @@ def _check_size(total: int, method: str | None, terms: Terms, name: str, bad: Ba
     least = terms.minimum_minor
     rule = terms.rule(method or terms.methods[0])
     error: DonateError | None = None
-    if total < least:
+    if rhythm.is_monthly and total < rule.minimum_minor:
+        error = MonthlyBelowCard(minimum=Money(rule.minimum_minor, terms.currency))
+    elif total < least:
         error = AmountTooSmall(minimum=Money(least, terms.currency))
     elif method and total < rule.minimum_minor:
         error = AmountBelowCard(minimum=Money(rule.minimum_minor, terms.currency), other=Money(least, terms.currency))

@@ -20,6 +20,7 @@ from donate.errors import N_, DonateError
 from donate.giving import tries
 from donate.giving.forms import GiveForm
 from donate.giving.models import Checkout, CheckoutPrivate, CheckoutState, Donation, DonationPrivate
+from donate.giving.recurring_models import Recurring, RecurringState
 from donate.giving.tries import Asker
 from donate.ledger.models import MerchantAccount
 from donate.payments.gateway import SESSION_LIFETIME, Line, MerchantRef, OpenedSession, SessionRequest
@@ -101,6 +102,9 @@ def start_checkout(session: Session, new: NewCheckout) -> StartedCheckout:
         if new.asker is not None:
             campaigns = [line.campaign for line in new.form.lines]
             tries.remember(session, checkout_id, new.asker, campaigns, new.form.method)
+        if new.form.is_monthly:
+            [line] = new.form.lines
+            _promise(session, checkout_id, line.campaign, line.amount_minor)
     started, content_sha256 = _read_started(session, new.public_id)
     if not secrets.compare_digest(content_sha256, new.content_sha256):
         raise FormAlreadyUsed
@@ -119,7 +123,7 @@ def _write_donations(session: Session, checkout_id: int, new: NewCheckout) -> No
                 "campaign_ref": line.campaign,
                 "amount_minor": line.amount_minor,
                 "name_is_public": form.name_is_public,
-                "line_name": names[line.campaign],
+                "line_name": names[line.campaign] + _months_words(form.rhythm.months, new.locale),
             }
             for line in form.lines
         ],
@@ -131,6 +135,29 @@ def _write_donations(session: Session, checkout_id: int, new: NewCheckout) -> No
         )
     if form.email:
         session.execute(insert(CheckoutPrivate).values(checkout_id=checkout_id, email=form.email))
+
+
+def _promise(session: Session, checkout_id: int, campaign_ref: str, amount_minor: int) -> None:
+    """What the donor promises for every month to come, beside the checkout whose payment is the first one."""
+    session.execute(
+        insert(Recurring).values(
+            public_id=_new_public_id(),
+            secret=secrets.token_urlsafe(24),
+            checkout_id=checkout_id,
+            campaign_ref=campaign_ref,
+            amount_minor=amount_minor,
+            created_at=clock.now(),
+            state=RecurringState.PENDING.value,
+            next_sync_at=clock.now() + FIRST_SYNC,
+        )
+    )
+
+
+def _months_words(months: int, locale: str) -> str:
+    """What the provider's page adds where several months are paid at once, in its donor's language."""
+    if months == 1:
+        return ""
+    return f" ({months} months in one payment)" if locale == "en" else f"（一次支付{months}个月）"
 
 
 def _line_names(session: Session, campaigns: Sequence[str], locale: str) -> dict[str, str]:
@@ -171,9 +198,10 @@ def session_request(session: Session, checkout_id: int, *, base_url: str) -> Ses
 
     Raises CheckoutOver when too little time is left for a page to be paid on.
     """
-    checkout, merchant = session.execute(
-        select(Checkout, MerchantAccount)
+    checkout, merchant, recurring = session.execute(
+        select(Checkout, MerchantAccount, Recurring.public_id)
         .join(MerchantAccount, MerchantAccount.id == Checkout.merchant_account_id)
+        .outerjoin(Recurring, Recurring.checkout_id == Checkout.id)
         .where(Checkout.id == checkout_id)
     ).one()
     if checkout.expires_at - clock.now() < SESSION_LIFETIME - timedelta(minutes=1):
@@ -189,6 +217,7 @@ def session_request(session: Session, checkout_id: int, *, base_url: str) -> Ses
         cancel_url=page,
         methods=(checkout.method,),
         expires_at=checkout.expires_at,
+        recurring=recurring,
     )
 
 

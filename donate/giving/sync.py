@@ -37,7 +37,9 @@ def sync_checkout(reference: UUID, settings: Settings) -> CheckoutState:
     Raises NotFound, and ProviderUnavailable with our row untouched.
     """
     with reading() as session:
-        merchant, session_id, expires_at, state = _known(session, reference)
+        merchant, session_id, charge_id, expires_at, state = _known(session, reference)
+    if session_id is None and charge_id is not None:
+        return _sync_fee(merchant, reference, charge_id, state, settings)
     if session_id is None:
         return _without_session(reference, state, is_over=clock.now() > expires_at)
     seen = gateway_for(merchant, settings).read_session(session_id)
@@ -45,6 +47,16 @@ def sync_checkout(reference: UUID, settings: Settings) -> CheckoutState:
         move_towards(session.connection(), merchant.ref, seen)
         _book_known_fee(session, merchant.ref, reference, seen)
         return CheckoutState(session.scalars(select(Checkout.state).where(Checkout.public_id == reference)).one())
+
+
+def _sync_fee(
+    merchant: MerchantRef, reference: UUID, charge_id: str, state: CheckoutState, settings: Settings
+) -> CheckoutState:
+    """A later month of a standing promise has no page: all that is still to be learnt is its fee."""
+    fee = gateway_for(merchant, settings).read_charge_fee(charge_id)
+    with transaction() as session:
+        book_fee(session, merchant.ref, reference, fee)
+    return state
 
 
 def _book_known_fee(session: Session, merchant: str, reference: UUID, seen: ProviderCheckout) -> None:
@@ -65,7 +77,7 @@ def _book_known_fee(session: Session, merchant: str, reference: UUID, seen: Prov
     )
 
 
-def _known(session: Session, reference: UUID) -> tuple[MerchantRef, str | None, datetime, CheckoutState]:
+def _known(session: Session, reference: UUID) -> tuple[MerchantRef, str | None, str | None, datetime, CheckoutState]:
     row = session.execute(
         select(Checkout, MerchantAccount)
         .join(MerchantAccount, MerchantAccount.id == Checkout.merchant_account_id)
@@ -74,7 +86,8 @@ def _known(session: Session, reference: UUID) -> tuple[MerchantRef, str | None, 
     if row is None:
         raise NotFound
     checkout, merchant = row
-    return merchant_ref(merchant), checkout.session_id, checkout.expires_at, CheckoutState(checkout.state)
+    state = CheckoutState(checkout.state)
+    return merchant_ref(merchant), checkout.session_id, checkout.charge_id, checkout.expires_at, state
 
 
 def _without_session(reference: UUID, state: CheckoutState, *, is_over: bool) -> CheckoutState:
@@ -113,14 +126,31 @@ def book_session_event(connection: Connection, merchant: MerchantRef, event: Eve
 
 def take_charge_event(merchant: MerchantRef, event: Event, settings: Settings) -> None:
     """The fee arrives here: it is not known yet when a payment succeeds."""
-    if event.reference is None or event.object.get("balance_transaction") is None:
+    if event.object.get("balance_transaction") is None:
+        return
+    reference = event.reference
+    if reference is None:
+        # The charge of a standing promise carries no word of ours; one that nobody has told us of yet brings its fee
+        # along when its month is booked.
+        with reading() as session:
+            reference = _charged(session, merchant, event.object_id)
+    if reference is None:
+        log.info("event_of_others", event_id=event.id, kind=event.kind, merchant=merchant.ref)
         return
     fee = gateway_for(merchant, settings).read_charge_fee(event.object_id)
     with transaction() as session:
-        if book_fee(session, merchant.ref, event.reference, fee):
+        if book_fee(session, merchant.ref, reference, fee):
             return
     # The charge was reported before its session: learn of the payment first, fee included.
-    sync_checkout(event.reference, settings)
+    sync_checkout(reference, settings)
+
+
+def _charged(session: Session, merchant: MerchantRef, charge_id: str) -> UUID | None:
+    return session.scalar(
+        select(Checkout.public_id)
+        .join(MerchantAccount, MerchantAccount.id == Checkout.merchant_account_id)
+        .where(Checkout.charge_id == charge_id, MerchantAccount.ref == merchant.ref)
+    )
 
 
 def take_other_event(merchant: MerchantRef, event: Event, settings: Settings) -> None:

@@ -53,6 +53,15 @@ def reference_of(subject: Mapping[str, Any]) -> UUID | None:
     return as_uuid(subject.get("client_reference_id") or noted)
 
 
+def recurring_of(subject: Mapping[str, Any]) -> UUID | None:
+    """The standing promise that a subscription or an invoice belongs to: we wrote its public id on the former."""
+    parent = subject.get("parent")
+    details = parent.get("subscription_details") if isinstance(parent, Mapping) else None
+    holder = details if isinstance(details, Mapping) else subject
+    metadata = holder.get("metadata")
+    return as_uuid(metadata.get("recurring")) if isinstance(metadata, Mapping) else None
+
+
 def as_uuid(given: object) -> UUID | None:
     """A UUID from text, or None: other software may use the same merchant account with references of its own."""
     if not isinstance(given, str):

@@ -147,6 +147,7 @@ class RecurringSeen:
     amount_minor: int
     currency: str
     is_ending: bool  # cancelled, but still to run until `paid_until`
+    has_failed: bool  # ended because no charge went through any more
     paid_until: datetime | None
 
 

@@ -18,6 +18,7 @@ from donate.db import transaction
 from donate.giving.forms import ChosenDonation, GiveForm
 from donate.giving.models import Checkout
 from donate.giving.payment import begin_payment
+from donate.giving.rhythm import Rhythm
 from donate.giving.service import NewCheckout
 from donate.ledger import books
 from donate.ledger.models import MerchantAccount
@@ -69,7 +70,8 @@ def new_checkout(*lines: tuple[str, int], **changes: Any) -> NewCheckout:
     with transaction() as session:
         book_id = _campaign(session, lines[0][0]).book_id
         merchant_id = session.scalars(select(MerchantAccount.id).filter_by(book_id=book_id)).first()
-    typed = {"method": "alipay", "name": None, "name_is_public": False, "email": None, "words": None}
+    typed: dict[str, Any] = {"method": "alipay", "name": None, "name_is_public": False, "email": None, "words": None}
+    typed |= {"rhythm": Rhythm()}
     typed |= {name: changes.pop(name) for name in list(changes) if name in typed}
     facts: dict[str, Any] = {
         "public_id": uuid4(),

@@ -19,6 +19,10 @@ CLASSES: dict[str, Any] = {
     "event": stripe.Event,
     "item": stripe.LineItem,
     "balance": stripe.Balance,
+    "customer": stripe.Customer,
+    "subscription": stripe.Subscription,
+    "invoice": stripe.Invoice,
+    "invoice_payment": stripe.InvoicePayment,
 }
 
 

@@ -91,6 +91,10 @@ class StripeGateway(RecurringCalls):
             recurring_id=id_of(session.subscription),
         )
 
+    def close_session(self, session_id: str) -> None:
+        with in_our_words():
+            self._client.v1.checkout.sessions.expire(session_id)
+
     def read_charge_fee(self, charge_id: str) -> ChargeFee:
         with in_our_words():
             charge = self._client.v1.charges.retrieve(charge_id, {"expand": ["balance_transaction"]})

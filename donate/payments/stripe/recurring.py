@@ -88,6 +88,7 @@ def recurring_seen(subscription: stripe.Subscription) -> RecurringSeen:
     metadata = subscription.metadata.to_dict()
     # While a month is unpaid, what is paid reaches to its beginning only.
     until = items[0].current_period_end if status == "active" else items[0].current_period_start
+    details = subscription.cancellation_details
     return RecurringSeen(
         recurring_id=subscription.id,
         our_id=as_uuid(metadata.get("recurring")),
@@ -95,6 +96,7 @@ def recurring_seen(subscription: stripe.Subscription) -> RecurringSeen:
         amount_minor=sum((item.price.unit_amount or 0) * (item.quantity or 1) for item in items),
         currency=subscription.currency.upper(),
         is_ending=status != "ended" and (subscription.cancel_at_period_end or subscription.cancel_at is not None),
+        has_failed=details is not None and details.reason == "payment_failed",
         paid_until=moment(until),
     )
 

@@ -1,0 +1,235 @@
+"""Standing promises: months booked once in any order, refused, stopped, ended with their campaign."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of_tests
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+
+from donate import clock
+from donate.db import transaction
+from donate.giving.models import Checkout, UnbookedMoney
+from donate.giving.recurring_closing import stop_closed
+from donate.giving.recurring_models import Recurring, RecurringMonth, StopReason
+from donate.giving.recurring_sync import stop_recurring, sync_due
+from donate.giving.rhythm import Rhythm
+from donate.giving.sync import sync_stale
+from donate.payments.gateway import ProviderUnavailable
+from donate.payments.models import SandboxDelivery
+from donate.payments.sandbox import billing, ripening, store
+from donate.settings import Settings
+from donate.settling.messages import handle_waiting
+from tests.giving import factories as make
+from tests.giving.test_webhooks import post
+from tests.payments import factories as payments
+
+MONTH = make.Booked("donation", "yunxi", "clearing", "fund:yunxi", 1500)
+FEE = make.Booked("processing_fee", "yunxi", "fund:yunxi", "clearing", 74)
+
+
+def promised(settings: Settings, **changes: Any) -> Recurring:
+    """A promise whose first month its donor has paid, and of which we have heard nothing yet."""
+    make.raising()
+    make.noise()
+    make.paid_in_sandbox(settings, method="card", rhythm=Rhythm(is_monthly=True), **changes)
+    return only()
+
+
+def only() -> Recurring:
+    with transaction() as session:
+        return session.scalars(select(Recurring)).one()
+
+
+def subscription_of(settings: Settings) -> str:
+    [found] = payments.sdk(settings).v1.subscriptions.list({"status": "all"}).data
+    return found.id
+
+
+def months() -> int:
+    with transaction() as session:
+        return len(session.scalars(select(RecurringMonth)).all())
+
+
+def pass_months(settings: Settings, count: int = 1) -> None:
+    with transaction() as session:
+        for _ in range(count):
+            billing.pass_month(session, make.MERCHANT, subscription_of(settings))
+
+
+def let_fees_come() -> None:
+    with transaction() as session:
+        ripening.ripen(session, clock.now() + timedelta(seconds=30))
+
+
+def deliver_all(client: FlaskClient, settings: Settings) -> None:
+    """Messages and the fees that follow them, until nothing is due."""
+    make.deliver(client, settings)
+    with clock.frozen_at(clock.now() + make.FEE_KNOWN):
+        make.deliver(client, settings)
+
+
+def test_the_first_month_is_the_checkout_of_the_form(client: FlaskClient, settings: Settings) -> None:
+    promised(settings)
+    deliver_all(client, settings)
+    assert sorted(make.booked(), key=str) == [MONTH, FEE]
+    recurring, checkout = only(), make.only_checkout()
+    assert (recurring.state, recurring.recurring_id) == ("active", subscription_of(settings))
+    assert (recurring.checkout_id, checkout.state, checkout.fee_minor) == (checkout.id, "paid", 74)
+    assert months() == 1
+
+
+def test_each_later_month_is_a_donation_of_its_own(client: FlaskClient, settings: Settings) -> None:
+    promised(settings, name="Li Wei", name_is_public=True, words="hot")
+    deliver_all(client, settings)
+    pass_months(settings, 2)
+    deliver_all(client, settings)
+    assert sorted(make.booked(), key=str) == [MONTH] * 3 + [FEE] * 3
+    with transaction() as session:
+        checkouts = session.scalars(select(Checkout).order_by(Checkout.id)).all()
+        assert [(each.session_id is None, each.method, each.amount_minor) for each in checkouts] == [
+            (False, "card", 1500),
+            (True, "card", 1500),
+            (True, "card", 1500),
+        ]
+        named = session.execute(
+            text(
+                "SELECT name, message, name_is_public FROM donation JOIN donation_private ON donation_id = id ORDER BY id"
+            )
+        ).all()
+    assert [tuple(row) for row in named] == [("Li Wei", "hot", True), ("Li Wei", None, True), ("Li Wei", None, True)]
+
+
+def test_a_name_that_was_taken_back_is_not_taken_up_again(client: FlaskClient, settings: Settings) -> None:
+    promised(settings, name="Li Wei", name_is_public=True)
+    deliver_all(client, settings)
+    with transaction() as session:
+        session.execute(text("UPDATE donation SET name_is_public = false"))
+    pass_months(settings)
+    deliver_all(client, settings)
+    with transaction() as session:
+        assert list(session.scalars(text("SELECT name_is_public FROM donation ORDER BY id"))) == [False, False]
+
+
+ORDERS = st.permutations(range(9)).flatmap(
+    lambda order: st.tuples(st.just(order), st.sets(st.integers(0, 8)), st.sets(st.integers(0, 8)))
+)
+
+
+@settings_of_tests(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=ORDERS)
+def test_messages_in_any_order_end_in_the_same_books(
+    client: FlaskClient, settings: Settings, drawn: tuple[list[int], set[int], set[int]]
+) -> None:
+    """All that three months send in any order, some of it twice, some of it never: then the pull twins are asked."""
+    _any_order(client, settings, *drawn)
+
+
+@pytest.mark.long
+@settings_of_tests(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=ORDERS)
+def test_messages_in_many_orders_end_in_the_same_books(
+    client: FlaskClient, settings: Settings, drawn: tuple[list[int], set[int], set[int]]
+) -> None:
+    _any_order(client, settings, *drawn)
+
+
+def _any_order(client: FlaskClient, settings: Settings, order: list[int], twice: set[int], lost: set[int]) -> None:
+    """One more campaign with a promise of its own; its three months in this order of messages."""
+    campaign = _another_campaign()
+    made = make.paid_in_sandbox(settings, (campaign, 1500), method="card", rhythm=Rhythm(is_monthly=True))
+    with transaction() as session:
+        our_id = session.scalars(select(Recurring.public_id).filter_by(checkout_id=made.id)).one()
+    [subscription] = [
+        each.id
+        for each in payments.sdk(settings).v1.subscriptions.list({"status": "all"}).data
+        if each.metadata.to_dict()["recurring"] == str(our_id)
+    ]
+    let_fees_come()
+    with transaction() as session:
+        for _ in range(2):
+            billing.pass_month(session, make.MERCHANT, subscription)
+    let_fees_come()
+    bodies = _take_from_the_post()
+    assert len(bodies) == 9
+    for index in order:
+        for _ in range(0 if index in lost else 2 if index in twice else 1):
+            post(client, settings, bodies[index])
+    _ask_about_everything(settings)
+    expected = [(1500, "donation")] * 3 + [(74, "processing_fee")] * 3
+    assert sorted(_booked_for(campaign), reverse=True) == expected
+    with transaction() as session:
+        recurring = session.scalars(select(Recurring).filter_by(public_id=our_id)).one()
+        booked = session.scalars(select(RecurringMonth).filter_by(recurring_id=recurring.id)).all()
+    assert (recurring.state, recurring.recurring_id, len(booked)) == ("active", subscription, 3)
+    assert _clearing() == _held(settings)
+
+
+def _another_campaign() -> str:
+    with transaction() as session:
+        count = session.execute(text("SELECT count(*) FROM campaign WHERE ref LIKE 'order-%'")).scalar_one()
+    ref = f"order-{count}"
+    if count == 0:
+        make.noise()
+    return make.raising(ref, beside="order-0" if count else None)
+
+
+def _take_from_the_post() -> list[bytes]:
+    """The messages that wait, which from now on nobody else brings."""
+    with transaction() as session:
+        rows = session.scalars(
+            select(SandboxDelivery).where(SandboxDelivery.delivered_at.is_(None)).order_by(SandboxDelivery.id)
+        ).all()
+        for row in rows:
+            row.delivered_at = clock.now()
+        return [row.body.encode() for row in rows]
+
+
+def _ask_about_everything(settings: Settings) -> None:
+    """What the jobs do as time goes by: messages that failed, checkouts and promises that nobody spoke of."""
+    for minutes in (5, 30):
+        with transaction() as session:
+            session.execute(text("UPDATE recurring SET next_sync_at = now() WHERE next_sync_at IS NOT NULL"))
+        with clock.frozen_at(clock.now() + timedelta(minutes=minutes)):
+            handle_waiting(settings)
+            sync_stale(settings)
+            sync_due(settings)
+            sync_stale(settings)
+
+
+def _booked_for(campaign: str) -> list[tuple[int, str]]:
+    return [(entry.amount_minor, entry.reason) for entry in make.booked() if entry.campaign == campaign]
+
+
+def _clearing() -> int:
+    entries = make.booked()
+    return sum(each.amount_minor for each in entries if each.debit == "clearing") - sum(
+        each.amount_minor for each in entries if each.credit == "clearing"
+    )
+
+
+def _held(settings: Settings) -> int:
+    balance = payments.sdk(settings).v1.balance.retrieve()
+    return sum(part.amount for part in [*balance.available, *balance.pending])
+
+
+def test_a_month_of_another_amount_waits_in_suspense(client: FlaskClient, settings: Settings) -> None:
+    promised(settings)
+    deliver_all(client, settings)
+    with transaction() as session:
+        row = store.find(session, make.MERCHANT, "subscription", subscription_of(settings), lock=True)
+        assert row is not None
+        item = row.body["items"]["data"][0]
+        price = {**item["price"], "unit_amount": 1400}
+        row.body = {**row.body, "items": {**row.body["items"], "data": [{**item, "price": price}]}}
+    pass_months(settings)
+    deliver_all(client, settings)
+    assert [(entry.credit, entry.amount_minor) for entry in make.booked() if entry.credit == "suspense"] == [
+        ("suspense", 1400)
+    ]
+    with transaction() as session:
+        assert session.scalars(select(UnbookedMoney.amount_minor)).all() == [1400]
+    assert months() == 2
