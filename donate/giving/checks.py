@@ -29,6 +29,24 @@ GIVING_CHECKS = (
         """,
     ),
     Check(
+        "recorded_donations_are_booked",
+        N_(
+            "Every recorded donation that was confirmed has its entry, with its amount, from the bank to its campaign’s fund."
+        ),
+        """
+        SELECT 'recorded donation ' || recorded.public_id
+        FROM recorded_donation recorded
+        WHERE recorded.state IN ('confirmed', 'reversed') AND NOT EXISTS (
+          SELECT FROM entry
+          JOIN transfer ON transfer.entry_id = entry.id
+          JOIN account debit ON debit.id = transfer.debit_id
+          JOIN account credit ON credit.id = transfer.credit_id
+          WHERE entry.id = recorded.entry_id AND entry.idempotency_key = 'recorded:' || recorded.public_id
+            AND entry.reason = 'recorded_donation' AND debit.code = 'bank'
+            AND credit.code = 'fund:' || recorded.campaign_ref AND transfer.amount_minor = recorded.amount_minor)
+        """,
+    ),
+    Check(
         "no_money_is_unbooked",
         N_("No money of another currency waits outside the books."),
         "SELECT 'money ' || id FROM unbooked_money WHERE explained_at IS NULL AND NOT is_in_suspense",

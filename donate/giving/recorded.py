@@ -1,7 +1,7 @@
 """Recording money that reached the host outside us: entered by one person, confirmed by another, then booked.
 
 Recording what happened never fails because of where a campaign stands: one that no longer raises, is suspended or
-closed still takes what arrived for it. Only a campaign that was never accepted cannot: it has no fund.
+closed still takes what arrived for it. Only one that was never accepted and filed cannot: it has no fund.
 """
 
 import secrets
@@ -45,7 +45,7 @@ class RecordedBefore(DonateError):
 
 
 class NoFundYet(DonateError):
-    sentence = N_("“%(campaign)s” is no campaign of this host that was accepted, so it has no fund to book into.")
+    sentence = N_("“%(campaign)s” is no campaign of this host with a fund to book into; a campaign gets one when it is filed.")
     field = "campaign"
 
 

@@ -80,7 +80,7 @@ def read_table(content: bytes, columns: Mapping[str, Sequence[str]], needed: Ite
     if len(content) > MOST_BYTES:
         raise FileTooLarge(most=MOST_BYTES // 1024 // 1024)
     lines = _lines(_decoded(content))
-    header = next(lines, None)
+    header = next((one for one in lines if any(cell.strip() for cell in one[1])), None)
     if header is None:
         raise FileWithoutRows
     names = _names(header[1], columns, needed)

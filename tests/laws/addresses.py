@@ -56,6 +56,14 @@ def _file(world: World) -> dict[str, object]:
     return {"sha256": world.things.sha256, "extension": "jpg"}
 
 
+def _recorded(world: World) -> dict[str, object]:
+    return {"public_id": world.recorded.waiting}
+
+
+def _batch(world: World) -> dict[str, object]:
+    return {"public_id": world.recorded.batch}
+
+
 SAMPLES: dict[str, Sample] = {
     "static": lambda _: {"name": "css/look.css"},
     "public.campaign": _campaign,
@@ -68,6 +76,8 @@ SAMPLES: dict[str, Sample] = {
     "donor.give": _campaign,
     "donor.confirming": lambda world: {"secret": world.secret},
     "donor.receipt": lambda world: {"secret": world.secret},
+    "donor.recorded_receipt": lambda world: {"secret": world.recorded.secret},
+    "donor.official_request": lambda world: {"secret": world.recorded.secret},
     "donor.pay": lambda world: {"session_id": world.open_session},
     "organiser.campaign": _campaign,
     "organiser.campaign_edit": _campaign,
@@ -81,6 +91,13 @@ SAMPLES: dict[str, Sample] = {
     "organiser.update_edit": _update,
     "organiser.update_photos": _update,
     "organiser.photo_remove": _photo,
+    "organiser.recorded_one": _recorded,
+    "organiser.recorded_proof": _recorded,
+    "organiser.recorded_batch": _batch,
+    "organiser.recorded_discard": _batch,
+    "organiser.recorded_verdicts": _batch,
+    "organiser.recorded_csv": _batch,
+    "organiser.official_one": lambda world: {"public_id": world.recorded.official},
     "reviewer.campaign": _submitted,
     "reviewer.file": _file,
     "staff.complaint": lambda world: {"complaint_id": world.things.complaint_id},

@@ -18,7 +18,7 @@ from tests.laws.addresses import LETS_IN, addresses
 from tests.laws.world import CANARIES, World
 
 # Whoever holds a secret link reads there what they wrote themselves.
-THEIR_OWN = frozenset({"donor.confirming", "donor.receipt", "public.complaint"})
+THEIR_OWN = frozenset({"donor.confirming", "donor.receipt", "donor.recorded_receipt", "public.complaint"})
 # Tables that the public is shown whole, in the log and in downloads.
 PUBLIC_TABLES = ("log_leaf", "entry", "transfer", "account", "book", "day_total", "campaign_total")
 

@@ -1,7 +1,7 @@
 """A world with one of everything that an address can name, and somebody of every role, here and elsewhere."""
 
 from dataclasses import dataclass
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -15,6 +15,10 @@ from donate.campaigns.photos import declare
 from donate.db import Database, transaction
 from donate.files.photo import read_photo
 from donate.files.store import Store
+from donate.giving import official
+from donate.giving.official_models import OfficialReceipt
+from donate.giving.recurring_models import Recurring
+from donate.giving.rhythm import Rhythm
 from donate.organisations.models import Organisation
 from donate.publiclog.models import LogLeaf
 from donate.sequencer import drain
@@ -22,6 +26,7 @@ from donate.settings import Settings
 from tests.campaigns import factories as campaigns
 from tests.files.factories import picture
 from tests.giving import factories as giving
+from tests.giving import recorded_factories as recording
 from tests.organisations import factories as organisations
 from tests.people import factories as people
 
@@ -60,15 +65,27 @@ class Things:
     complaint_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Donations that came outside, one waiting and one booked, a batch, and an official receipt that was asked for."""
+
+    waiting: UUID
+    secret: str
+    batch: UUID
+    official: UUID
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """References of one of each thing, and people of every role."""
 
     app: Flask
     things: Things
+    recorded: Recorded
     secret: str
     log_index: int
     open_session: str
+    monthly: str
     merchant: str
     people: dict[str, Person]
 
@@ -86,20 +103,36 @@ def build(app: Flask, database: Database, settings: Settings) -> World:
         settings, email=CANARY_EMAIL, name=CANARY_NAME, name_is_public=False, words=CANARY_WORDS
     )
     giving.deliver(app.test_client(), settings)
+    recorded = _recorded(paid.public_id, bytes.fromhex(things.sha256))
     drain(database)
     waiting = giving.opened(settings)
+    giving.opened(settings, method="card", name=CANARY_NAME, rhythm=Rhythm(is_monthly=True))
     with transaction() as session:
         other_host, other_partner = _organisations_of(session, "noise")
         log_index = session.scalars(select(LogLeaf.log_index).where(LogLeaf.reason == "donation")).one()
+        monthly = session.scalars(select(Recurring.secret)).one()
     return World(
         app=app,
         things=things,
+        recorded=recorded,
         secret=giving.checkout(paid.public_id).secret,
         log_index=log_index,
         open_session=waiting.session_id or "",
+        monthly=monthly,
         merchant=giving.MERCHANT,
         people=_people(app, things.host, things.partner, other_host, other_partner),
     )
+
+
+def _recorded(paid: UUID, proof_sha256: bytes) -> Recorded:
+    waiting = recording.entered(name=CANARY_NAME, proof_sha256=proof_sha256)
+    booked = recording.confirmed(name=CANARY_NAME)
+    batch = recording.uploaded(recording.platform_file(f"7,15,2026-11-20,yunxi,{CANARY_NAME},no"))
+    with transaction() as session:
+        behind = official.donations_behind(session, giving.checkout(paid).secret)
+        official.ask(session, behind, official.MadeOutTo(CANARY_NAME, None, CANARY_EMAIL))
+        asked = session.scalars(select(OfficialReceipt.public_id)).one()
+    return Recorded(waiting.public_id, booked.secret, batch.public_id, asked)
 
 
 def _organisations_of(session: Session, ref: str) -> tuple[str, str]:
@@ -149,7 +182,8 @@ def _people(app: Flask, host: str, partner: str, other_host: str, other_partner:
         "nobody": (None, ()),
         "editor": (None, ((partner, "editor"),)),
         "treasurer": (None, ((partner, "treasurer"),)),
-        "owner": (None, ((partner, "owner"),)),
+        # Of the host as well, whose money it is; not as its owner, who would be its reviewer, too.
+        "owner": (None, ((partner, "owner"), (host, "treasurer"))),
         "owner elsewhere": (None, ((other_partner, "owner"),)),
         "reviewer": (None, ((host, "reviewer"),)),
         "reviewer elsewhere": (None, ((other_host, "reviewer"),)),

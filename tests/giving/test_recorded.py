@@ -1,0 +1,218 @@
+"""Money that reached the host outside us: one person enters it, another confirms it, then it is booked, once."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from donate import sequencer
+from donate.db import Database, bind, reading, transaction
+from donate.giving import checks, recorded
+from donate.giving.recorded_models import Channel, RecordedDonation, RecordedState, ReversalState
+from donate.ledger.checks import run_checks
+from tests.campaigns import factories as campaigns
+from tests.giving import factories as make
+from tests.giving import recorded_factories as factory
+
+BOOKED = make.Booked("recorded_donation", "yunxi", "bank", "fund:yunxi", 30_000)
+
+
+def found(made: RecordedDonation) -> RecordedDonation:
+    return factory.again(made)
+
+
+def test_what_was_entered_is_not_in_the_books(database: Database) -> None:
+    factory.raising()
+    made = factory.entered()
+    assert (made.state, make.booked()) == (RecordedState.ENTERED, [])
+
+
+def test_confirmed_by_another_person_it_is_booked_from_the_bank_to_the_fund(database: Database) -> None:
+    factory.raising()
+    made = factory.confirmed(proof_sha256=None)
+    assert make.booked() == [BOOKED]
+    with reading() as session:
+        key, day, reference = session.execute(text("SELECT idempotency_key, effective_on, reference FROM entry")).one()
+    assert (key, day, reference) == (f"recorded:{made.public_id}", factory.DAY, None)
+    assert factory.available() == 30_000  # it is at the bank, so it may be spent
+
+
+def test_who_entered_it_cannot_confirm_it(database: Database) -> None:
+    factory.raising()
+    made = factory.entered(by=901)
+    with pytest.raises(recorded.OwnEntry), transaction() as session:
+        recorded.confirm(session, session.get_one(RecordedDonation, made.id), by=901)
+    assert make.booked() == []
+
+
+def test_the_database_itself_refuses_one_person_in_both_parts(database: Database) -> None:
+    factory.raising()
+    made = factory.confirmed(by=901, confirmed_by=902)
+    with pytest.raises(IntegrityError, match="two_people"), transaction() as session:
+        session.execute(text("UPDATE recorded_donation SET decided_by = 901 WHERE id = :id"), {"id": made.id})
+
+
+def test_two_who_confirm_at_once_book_once(database: Database) -> None:
+    factory.raising()
+    made = factory.entered()
+
+    def confirm(by: int) -> None:
+        bind(database)
+        with transaction() as session:
+            recorded.confirm(session, recorded.recorded_by_public_id(session, made.public_id), by=by)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(confirm, range(910, 926)))
+    assert make.booked() == [BOOKED]
+    assert factory.available() == 30_000
+
+
+@pytest.mark.parametrize("again", ["20261120-77", "20261120 77", "２０２６１１２０７７", "20261120/77"])
+def test_the_same_reference_is_the_same_money_however_it_is_spelled(database: Database, again: str) -> None:
+    factory.raising()
+    factory.entered(reference="20261120-77")
+    with pytest.raises(recorded.RecordedBefore):
+        factory.entered(reference=again, source="中国 农业银行", amount_minor=1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"channel": Channel.CASH}, {"source": "中国银行"}, {"reference": "20261120-78"}, {"campaign_ref": "noise"}],
+)
+def test_another_channel_source_number_or_book_is_other_money(database: Database, changes: dict[str, object]) -> None:
+    factory.raising()
+    factory.entered(reference="20261120-77")
+    assert factory.entered(**{"reference": "20261120-77", **changes}).state == RecordedState.ENTERED
+
+
+def test_what_was_declined_may_be_entered_rightly(database: Database) -> None:
+    factory.raising()
+    made = factory.entered(reference="7")
+    with transaction() as session:
+        recorded.decline(session, session.get_one(RecordedDonation, made.id), by=901, reason="金额写错")
+    assert (found(made).state, found(made).decline_reason) == (RecordedState.DECLINED, "金额写错")
+    with pytest.raises(recorded.DecidedAlready), transaction() as session:
+        recorded.confirm(session, session.get_one(RecordedDonation, made.id), by=902)
+    assert factory.entered(reference="7").state == RecordedState.ENTERED
+    assert make.booked() == []
+
+
+@pytest.mark.parametrize("state", ["suspended", "executing", "closing", "closed"])
+def test_a_campaign_that_no_longer_raises_still_takes_what_arrived(database: Database, state: str) -> None:
+    factory.raising()
+    with transaction() as session:
+        session.execute(text("UPDATE campaign SET state = :state WHERE ref = 'yunxi'"), {"state": state})
+    factory.confirmed()
+    assert make.booked() == [BOOKED]
+
+
+@pytest.mark.parametrize("state", ["submitted", "accepted"])
+def test_a_campaign_that_was_never_filed_has_no_fund(database: Database, state: str) -> None:
+    factory.raising()
+    with transaction() as session:
+        getattr(campaigns, state)(session, ref="waiting")
+    with pytest.raises(recorded.NoFundYet):
+        factory.entered(campaign_ref="waiting")
+
+
+def test_another_hosts_campaign_is_none_of_this_book(database: Database) -> None:
+    factory.raising()
+    with pytest.raises(recorded.NoFundYet), transaction() as session:
+        recorded.enter(session, book_id=factory.book_of().id, by=901, new=factory.new(campaign_ref="noise"))
+
+
+def test_a_mistake_is_reversed_by_two_people(database: Database) -> None:
+    factory.raising()
+    made = factory.confirmed(reference="7")
+    with transaction() as session:
+        recorded.ask_reversal(session, session.get_one(RecordedDonation, made.id), by=903, reason="记错了项目")
+    with pytest.raises(recorded.OwnReversal), transaction() as session:
+        recorded.book_reversal(session, session.get_one(RecordedDonation, made.id), by=903)
+    for _ in range(2):  # pressed twice, it is one entry
+        with transaction() as session:
+            recorded.book_reversal(session, session.get_one(RecordedDonation, made.id), by=901)
+    assert make.booked() == [BOOKED, make.Booked("reversal", "yunxi", "fund:yunxi", "bank", 30_000)]
+    assert found(made).state == RecordedState.REVERSED
+    assert factory.available() == 0
+    assert factory.entered(reference="7").state == RecordedState.ENTERED
+    sequencer.drain(database)
+    with reading() as session:
+        assert [result.name for result in run_checks(session, checks.ALL_CHECKS) if not result.is_ok] == []
+
+
+def test_a_reversal_is_not_refused_when_the_fund_has_promised_its_money(database: Database) -> None:
+    factory.raising()
+    made = factory.confirmed()
+    with transaction() as session:
+        session.execute(text("UPDATE fund_stock SET available_minor = 10000 WHERE available_minor = 30000"))
+        row = session.get_one(RecordedDonation, made.id)
+        recorded.ask_reversal(session, row, by=903, reason="x")
+        recorded.book_reversal(session, row, by=901)
+    assert factory.available() == 0
+
+
+def test_a_reversal_may_be_refused_and_asked_for_again(database: Database) -> None:
+    factory.raising()
+    made = factory.confirmed()
+    with transaction() as session:
+        row = session.get_one(RecordedDonation, made.id)
+        first = recorded.ask_reversal(session, row, by=903, reason="x")
+        with pytest.raises(recorded.ReversalAsked):
+            recorded.ask_reversal(session, row, by=904, reason="y")
+        recorded.refuse_reversal(session, row, by=901)
+        assert first.state == ReversalState.REFUSED
+        recorded.ask_reversal(session, row, by=904, reason="y")
+    assert make.booked() == [BOOKED]
+
+
+@pytest.mark.parametrize("step", [recorded.decline, recorded.ask_reversal])
+def test_no_step_back_goes_without_a_reason(database: Database, step: Callable[..., object]) -> None:
+    factory.raising()
+    made = factory.confirmed() if step is recorded.ask_reversal else factory.entered()
+    with pytest.raises(recorded.DecisionReasonMissing), transaction() as session:
+        step(session, session.get_one(RecordedDonation, made.id), by=905, reason=" \u200b ")
+
+
+@pytest.mark.parametrize("column", ["amount_minor", "campaign_ref", "reference", "secret", "entered_by", "received_on"])
+def test_what_was_entered_is_never_edited(database: Database, column: str) -> None:
+    factory.raising()
+    factory.entered()
+    with pytest.raises(Exception, match="permission denied"), transaction() as session:
+        session.execute(text(f"UPDATE recorded_donation SET {column} = {column}"))
+
+
+def test_a_recorded_donation_is_counted_and_numbered_like_any_other(database: Database) -> None:
+    factory.raising()
+    factory.confirmed(received_on=date(2025, 12, 31))
+    sequencer.drain(database)
+    with reading() as session:
+        total = session.execute(
+            text("SELECT received_minor, donation_count FROM campaign_total WHERE campaign = 'yunxi'")
+        ).one()
+        receipt = session.execute(text("SELECT year, number FROM receipt_number")).one()
+    assert (tuple(total), tuple(receipt)) == ((30_000, 1), (2025, 1))
+
+
+def test_a_confirmed_row_without_its_entry_is_found(database: Database) -> None:
+    factory.raising()
+    factory.confirmed()
+    made = factory.confirmed()
+    other = factory.confirmed(amount_minor=5)
+    names = ["recorded_donations_are_booked"]
+    assert failing() == []
+    with transaction() as session:
+        swapped = "UPDATE recorded_donation SET entry_id = NULL, state = 'declined' WHERE id = :id"
+        session.execute(text(swapped), {"id": other.id})
+        session.execute(
+            text("UPDATE recorded_donation SET entry_id = :entry WHERE id = :id"),
+            {"entry": other.entry_id, "id": made.id},
+        )
+    assert failing() == names
+
+
+def failing() -> list[str]:
+    with reading() as session:
+        return [result.name for result in run_checks(session, checks.GIVING_CHECKS) if not result.is_ok]
