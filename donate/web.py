@@ -32,6 +32,7 @@ from donate.giving import (
     recorded_batch_organiser,
     recorded_donor,
     recorded_organiser,
+    recurring_donor,
 )
 from donate.giving import organiser as giving_organiser
 from donate.giving import public as giving_public
@@ -64,6 +65,7 @@ def hang_doors(app: Flask, settings: Settings) -> None:
         "donor",
         giving_donor.ROUTES,
         recorded_donor.ROUTES,
+        recurring_donor.ROUTES,
         sandbox_donor.ROUTES if settings.is_sandbox else (),
     )
     hang(app, "session", session.ROUTES)

@@ -16,9 +16,11 @@ from donate.giving.payment import begin_payment
 from donate.giving.qr import qr_code
 from donate.giving.queries import GivePage, give_page
 from donate.giving.receipts import progress_of, receipt_page
+from donate.giving.recurring_page import promise_behind
+from donate.giving.rhythm import SEVERAL, MonthlyBelowCard, SeveralMonths, several_months
 from donate.giving.service import CheckoutOver, FormAlreadyUsed, NewCheckout
 from donate.giving.sync import sync_checkout
-from donate.money import parse_amount
+from donate.money import Money, parse_amount
 from donate.payments.gateway import ProviderRefused, ProviderUnavailable
 from donate.same_site import require_same_site
 from donate.settings import Settings
@@ -105,10 +107,22 @@ def _form(
         amount_fields=[forms.amount_field(index, len(page.campaigns)) for index in range(len(page.campaigns))],
         errors=errors,
         asked=asked,
+        several=_several(page, typed, errors),
+        month_minor=_amount_typed(page, typed),
         is_sent_before=any(isinstance(error, FormAlreadyUsed) for error in errors.values()),
         token=kept or token.issue(settings.secret_key, page.refs),
     )
     return make_response(html, max((error.status for error in errors.values()), default=200))
+
+
+def _several(page: GivePage, typed: Mapping[str, str], errors: dict[str, DonateError]) -> tuple[SeveralMonths, ...]:
+    """Several months in one payment, offered where one month is less than can be paid, and kept once chosen."""
+    amount, error = _amount_typed(page, typed), errors.get(forms.OWN)
+    is_small = isinstance(error, MonthlyBelowCard | forms.AmountBelowCard | forms.AmountTooSmall)
+    if amount is None or not (is_small or typed.get("rhythm", "").startswith(SEVERAL)):
+        return ()
+    largest = page.terms.rule(page.terms.methods[0]).largest_minor
+    return several_months(Money(amount, page.terms.currency), page.terms.minimum_minor, largest)
 
 
 def _asked_for(page: GivePage) -> dict[str, str]:
@@ -169,6 +183,7 @@ def receipt(secret: str) -> Answer:
             return redirect(url_for("donor.confirming", secret=secret), 303)
         behind = official.donations_behind(session, secret)
         shown = official_queries.shown_to_donor(session, behind)
+        monthly = promise_behind(session, secret)
     codes = {
         receipt.log_index: qr_code(f"{settings.base_url}/{g.locale}/ledger/{receipt.log_index}")
         for receipt in page.receipts
@@ -181,6 +196,7 @@ def receipt(secret: str) -> Answer:
         now=clock.now(),
         official=shown,
         may_ask=official_queries.may_ask(shown, behind),
+        monthly=monthly,
     )
     return private_answer(html)
 

@@ -75,6 +75,7 @@ SAMPLES: dict[str, Sample] = {
     "public.complaint": lambda world: {"secret": world.things.complaint_secret},
     "donor.give": _campaign,
     "donor.confirming": lambda world: {"secret": world.secret},
+    "donor.monthly": lambda world: {"secret": world.monthly},
     "donor.receipt": lambda world: {"secret": world.secret},
     "donor.recorded_receipt": lambda world: {"secret": world.recorded.secret},
     "donor.official_request": lambda world: {"secret": world.recorded.secret},
@@ -129,8 +130,10 @@ def missing_samples(app: Flask) -> list[str]:
 
 
 def addresses(world: World) -> Iterator[Address]:
-    """Every rule, with its sample where it names something."""
+    """Every rule, with its sample where it names something; `missing_samples` tells of those that have none."""
     for rule in world.app.url_map.iter_rules():
+        if rule.arguments - {"locale"} and rule.endpoint not in SAMPLES:
+            continue
         values = SAMPLES[rule.endpoint](world) if rule.endpoint in SAMPLES else {}
         yield Address(
             endpoint=rule.endpoint,
