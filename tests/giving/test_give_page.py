@@ -27,10 +27,11 @@ def count_of(table: str) -> int:
         return session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
 
 
-def test_a_fresh_form_chooses_nothing_for_the_donor(client: FlaskClient, settings: Settings) -> None:
+def test_a_fresh_form_chooses_nothing_for_the_donor_but_once(client: FlaskClient, settings: Settings) -> None:
     make.raising()
     page = client.get("/en/give/yunxi")
-    assert " checked" not in page.text
+    assert page.text.count(" checked") == 1
+    assert 'name="rhythm" value="once" checked' in page.text
 
 
 def test_a_link_may_choose_an_amount(client: FlaskClient) -> None:

@@ -1,5 +1,6 @@
 """Standing promises: months booked once in any order, refused, stopped, ended with their campaign."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,16 +12,18 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 
 from donate import clock
-from donate.db import transaction
+from donate.db import Database, Role, transaction
 from donate.giving.models import Checkout, UnbookedMoney
+from donate.giving.recurring import take_seen
 from donate.giving.recurring_closing import stop_closed
 from donate.giving.recurring_models import Recurring, RecurringMonth, StopReason
 from donate.giving.recurring_sync import stop_recurring, sync_due
 from donate.giving.rhythm import Rhythm
 from donate.giving.sync import sync_stale
 from donate.payments.gateway import ProviderUnavailable
+from donate.payments.merchants import gateway_for
 from donate.payments.models import SandboxDelivery
-from donate.payments.sandbox import billing, ripening, store
+from donate.payments.sandbox import billing, outcomes, ripening, store
 from donate.settings import Settings
 from donate.settling.messages import handle_waiting
 from tests.giving import factories as make
@@ -170,7 +173,7 @@ def _any_order(client: FlaskClient, settings: Settings, order: list[int], twice:
 
 def _another_campaign() -> str:
     with transaction() as session:
-        count = session.execute(text("SELECT count(*) FROM campaign WHERE ref LIKE 'order-%'")).scalar_one()
+        count: int = session.execute(text("SELECT count(*) FROM campaign WHERE ref LIKE 'order-%'")).scalar_one()
     ref = f"order-{count}"
     if count == 0:
         make.noise()
@@ -213,7 +216,7 @@ def _clearing() -> int:
 
 def _held(settings: Settings) -> int:
     balance = payments.sdk(settings).v1.balance.retrieve()
-    return sum(part.amount for part in [*balance.available, *balance.pending])
+    return sum(part.amount for part in balance.available) + sum(part.amount for part in balance.pending)
 
 
 def test_a_month_of_another_amount_waits_in_suspense(client: FlaskClient, settings: Settings) -> None:
@@ -233,3 +236,159 @@ def test_a_month_of_another_amount_waits_in_suspense(client: FlaskClient, settin
     with transaction() as session:
         assert session.scalars(select(UnbookedMoney.amount_minor)).all() == [1400]
     assert months() == 2
+
+
+def test_a_refused_card_is_past_due_until_it_pays(client: FlaskClient, settings: Settings) -> None:
+    recurring = promised(settings)
+    deliver_all(client, settings)
+    with transaction() as session:
+        billing.let_card_fail(session, make.MERCHANT, subscription_of(settings))
+    pass_months(settings)
+    deliver_all(client, settings)
+    assert (only().state, only().next_attempt_at is None, months()) == ("past_due", False, 1)
+    page = client.get(f"/en/monthly/{recurring.secret}").text
+    assert "The bank refused the last charge" in page
+    assert "Tried again on" in page
+    with transaction() as session:
+        billing.let_card_fail(session, make.MERCHANT, subscription_of(settings), fails=False)
+    with clock.frozen_at(clock.now() + timedelta(days=3, minutes=1)):
+        deliver_all(client, settings)
+    assert (only().state, only().next_attempt_at, months()) == ("active", None, 2)
+
+
+def test_after_the_last_refusal_it_has_ended(client: FlaskClient, settings: Settings) -> None:
+    recurring = promised(settings)
+    deliver_all(client, settings)
+    with transaction() as session:
+        billing.let_card_fail(session, make.MERCHANT, subscription_of(settings))
+    pass_months(settings)
+    for days in (4, 10, 20):
+        with clock.frozen_at(clock.now() + timedelta(days=days)):
+            deliver_all(client, settings)
+    assert (only().state, only().stop_reason, only().next_sync_at, months()) == ("ended", "payment", None, 1)
+    assert "The bank refused the charge several times" in client.get(f"/en/monthly/{recurring.secret}").text
+
+
+def test_what_is_ended_at_the_provider_has_ended_here(client: FlaskClient, settings: Settings) -> None:
+    promised(settings)
+    deliver_all(client, settings)
+    payments.sdk(settings).v1.subscriptions.cancel(subscription_of(settings))
+    deliver_all(client, settings)
+    assert (only().state, only().stop_reason) == ("ended", "provider")
+
+
+def test_an_answer_older_than_the_one_we_have_changes_nothing(client: FlaskClient, settings: Settings) -> None:
+    promised(settings)
+    deliver_all(client, settings)
+    asked_at = clock.now() - timedelta(minutes=5)
+    gateway = gateway_for(payments.merchant(make.MERCHANT), settings)
+    seen = replace(gateway.read_recurring(subscription_of(settings)), status="past_due")
+    with transaction() as session:
+        take_seen(session, only().public_id, seen, asked_at)
+    assert only().state == "active"
+
+
+def test_nothing_heard_at_all_is_found_by_the_job(client: FlaskClient, settings: Settings) -> None:
+    promised(settings)
+    let_fees_come()
+    _take_from_the_post()
+    _ask_about_everything(settings)
+    assert sorted(make.booked(), key=str) == [MONTH, FEE]
+    assert (only().state, months()) == ("active", 1)
+
+
+def test_one_that_nobody_paid_is_not_asked_about_for_ever(client: FlaskClient, settings: Settings) -> None:
+    make.raising()
+    make.opened(settings, method="card", rhythm=Rhythm(is_monthly=True))
+    with clock.frozen_at(clock.now() + timedelta(hours=2)):
+        deliver_all(client, settings)
+        sync_due(settings)
+    assert (only().state, only().next_sync_at, make.only_checkout().state) == ("pending", None, "expired")
+
+
+def test_a_stop_is_carried_out_though_the_provider_did_not_answer(
+    client: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recurring = promised(settings)
+    deliver_all(client, settings)
+    with monkeypatch.context() as patched:
+        patched.setattr("donate.payments.stripe.StripeGateway.cancel_recurring", _unreachable)
+        answer = client.post(f"/en/monthly/{recurring.secret}", headers={"Sec-Fetch-Site": "same-origin"})
+        assert answer.status_code == 303
+    assert only().state == "active"
+    assert "Your wish to stop is written down" in client.get(f"/en/monthly/{recurring.secret}").text
+    with clock.frozen_at(clock.now() + timedelta(minutes=3)):
+        assert sync_due(settings) == 1
+    assert (only().state, only().stop_reason) == ("ended", "donor")
+
+
+def _unreachable(*_: object) -> None:
+    raise ProviderUnavailable
+
+
+def test_stopping_before_the_first_payment_is_known_ends_it_once_it_is(client: FlaskClient, settings: Settings) -> None:
+    promised(settings)
+    with transaction() as session:
+        session.execute(text("UPDATE checkout SET session_id = NULL"))  # our answer was lost on the way
+    stop_recurring(only().public_id, StopReason.DONOR, settings)
+    deliver_all(client, settings)
+    with clock.frozen_at(clock.now() + timedelta(minutes=5)):
+        handle_waiting(settings)
+        sync_due(settings)
+    assert (only().state, only().stop_reason, months()) == ("ended", "donor", 1)
+    assert MONTH in make.booked()
+
+
+@pytest.mark.parametrize(
+    ("change", "days", "is_stopped"),
+    [
+        ("UPDATE campaign SET state = 'executing'", 0, True),
+        ("UPDATE campaign SET state = 'suspended'", 0, False),
+        ("UPDATE campaign SET state = 'suspended'", 29, True),
+        ("UPDATE licence SET valid_to_on = current_date - 1", 0, False),
+        ("UPDATE licence SET valid_to_on = current_date + 28", 27, True),
+        ("UPDATE campaign SET ends_on = current_date + 28", 27, True),
+        ("SELECT 1", 29, False),
+    ],
+)
+def test_promises_to_closed_campaigns_are_ended_before_the_next_charge(
+    client: FlaskClient, database: Database, settings: Settings, change: str, days: int, is_stopped: bool
+) -> None:
+    recurring = promised(settings)
+    deliver_all(client, settings)
+    with database.engine(Role.OWNER).begin() as connection:
+        connection.execute(text(change))
+    with clock.frozen_at(clock.now() + timedelta(days=days)):
+        assert stop_closed(settings) == int(is_stopped)
+        page = client.get(f"/en/monthly/{recurring.secret}").text
+    assert (only().state, only().stop_reason) == (("ended", "campaign") if is_stopped else ("active", None))
+    assert ("we stopped it before the next charge" in page) == is_stopped
+
+
+def test_money_that_still_arrives_for_a_closed_campaign_is_booked(
+    client: FlaskClient, database: Database, settings: Settings
+) -> None:
+    promised(settings)
+    deliver_all(client, settings)
+    pass_months(settings)
+    with database.engine(Role.OWNER).begin() as connection:
+        connection.execute(text("UPDATE campaign SET state = 'closed'"))
+    deliver_all(client, settings)
+    assert make.booked().count(MONTH) == 2
+
+
+def test_messages_about_subscriptions_of_others_are_left_alone(client: FlaskClient, settings: Settings) -> None:
+    make.raising()
+    sdk = payments.sdk(settings, payments.merchant(make.MERCHANT))
+    line = payments.sdk_params()["line_items"][0]
+    line["price_data"]["recurring"] = {"interval": "month"}
+    other = sdk.v1.checkout.sessions.create(payments.sdk_params(mode="subscription", line_items=[line]))
+    with transaction() as session:
+        outcomes.pay(session, make.MERCHANT, other.id, "card")
+    pass_months(settings)
+    deliver_all(client, settings)
+    assert months() == 0
+    with transaction() as session:
+        assert set(session.scalars(text("SELECT outcome FROM provider_event WHERE kind LIKE 'invoice%'"))) == {
+            "handled"
+        }
