@@ -220,12 +220,12 @@ def _behind_numbers(session: Session, hosts: Collection[str], typed: Iterable[st
     numbers = {(int(match[1]), int(match[2])): text for text in typed if (match := _NUMBER.fullmatch(text))}
     if not numbers:
         return
-    rows: Iterable[tuple[int, int, str]] = session.execute(
+    rows = session.execute(
         select(ReceiptNumber.year, ReceiptNumber.number, Entry.idempotency_key)
         .join(Book, Book.id == ReceiptNumber.book_id)
         .join(Entry, Entry.id == ReceiptNumber.entry_id)
         .where(Book.host.in_(hosts), tuple_(ReceiptNumber.year, ReceiptNumber.number).in_(numbers))
-    ).tuples()
+    )
     for year, number, key in rows:
         public_id = _uuid(key.partition(":")[2])
         if public_id is not None:
@@ -249,6 +249,7 @@ def _by_public_ids(
     )
     found: dict[UUID, OfficialReceipt] = {}
     for query in (own, online, recorded):
-        rows = session.execute(query.where(OfficialReceipt.host.in_(hosts)).order_by(OfficialReceipt.id)).tuples()
-        found.update(rows)
+        rows = session.execute(query.where(OfficialReceipt.host.in_(hosts)).order_by(OfficialReceipt.id))
+        for public_id, receipt in rows:
+            found[public_id] = receipt
     return found

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -82,7 +83,7 @@ def test_the_same_reference_is_the_same_money_however_it_is_spelled(database: Da
     "changes",
     [{"channel": Channel.CASH}, {"source": "中国银行"}, {"reference": "20261120-78"}, {"campaign_ref": "noise"}],
 )
-def test_another_channel_source_number_or_book_is_other_money(database: Database, changes: dict[str, object]) -> None:
+def test_another_channel_source_number_or_book_is_other_money(database: Database, changes: dict[str, Any]) -> None:
     factory.raising()
     factory.entered(reference="20261120-77")
     assert factory.entered(**{"reference": "20261120-77", **changes}).state == RecordedState.ENTERED

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from donate import clock, sequencer
 from donate.db import Database, Role, bind, reading, transaction
@@ -133,7 +133,7 @@ def test_a_row_of_a_batch_is_not_decided_by_itself(database: Database) -> None:
     batch = factory.enter_batch(factory.uploaded(factory.platform_file(*GOOD)))
     for step in (recorded.confirm, lambda *a, by: recorded.decline(*a, by=by, reason="x")):
         with pytest.raises(recorded.DecidedAsBatch), transaction() as session:
-            step(session, session.query(RecordedDonation).filter_by(batch_id=batch.id).first(), by=902)
+            step(session, session.scalars(select(RecordedDonation).filter_by(batch_id=batch.id)).all()[0], by=902)
 
 
 @pytest.mark.parametrize("step", [factory.enter_batch, factory.confirm_batch])
