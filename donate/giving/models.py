@@ -59,6 +59,7 @@ class Booked(StrEnum):
 
     DONATIONS = "donations"  # one entry for each donation
     SUSPENSE = "suspense"  # the amount differs from what was agreed: one entry against suspense, a person decides
+    CLEARED = "cleared"  # out of suspense: a person let the donations count, in what was really paid
     UNBOOKED = "unbooked"  # another currency than the book's: no entry, a row of unbooked_money
 
 
@@ -98,7 +99,7 @@ class Checkout(Base, kw_only=True):
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount"),
         CheckConstraint("state IN (" + ", ".join(f"'{state.value}'" for state in CheckoutState) + ")", name="state"),
-        CheckConstraint("booked_as IN ('donations', 'suspense', 'unbooked')", name="booked_as"),
+        CheckConstraint("booked_as IN ('donations', 'suspense', 'cleared', 'unbooked')", name="booked_as"),
         CheckConstraint("state NOT IN ('paid', 'settled') OR paid_at IS NOT NULL", name="paid_at"),
         Index(None, "charge_id"),
         Index("checkout_next_sync_at_ix", "next_sync_at", postgresql_where="next_sync_at IS NOT NULL"),
@@ -177,9 +178,17 @@ class UnbookedMoney(Base, kw_only=True):
     seen_at: Mapped[datetime] = mapped_column(default_factory=clock.now)
     explained_at: Mapped[datetime | None] = mapped_column(default=None)
     explanation: Mapped[str | None] = mapped_column(default=None)
+    explained_by: Mapped[int | None] = mapped_column(default=None)
+    outcome: Mapped[str | None] = mapped_column(default=None)
+    # Learnt by asking, where the money has no checkout of its own that would know them.
+    charge_id: Mapped[str | None] = mapped_column(default=None)
+    fee_minor: Mapped[int | None] = mapped_column(default=None)
 
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount"),
         CheckConstraint("(explained_at IS NULL) = (explanation IS NULL)", name="explained"),
+        CheckConstraint("outcome IN ('cleared', 'refunded', 'noted')", name="outcome"),
+        Index(None, "charge_id"),
+        Index(None, "checkout_id"),
         Index("unbooked_money_standing_ix", "id", postgresql_where="explained_at IS NULL"),
     )
