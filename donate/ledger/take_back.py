@@ -1,6 +1,7 @@
 """Taking back what a fund may no longer spend, as far as it is still there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
@@ -14,11 +15,9 @@ def take_back(
     Never refused: it follows from a booked entry (`entry_id`) by which money left again. What was approved for
     disbursement meanwhile cannot be taken back. Asking again for the same entry takes nothing.
     """
-    taken = executor.execute(
-        _TAKE_BACK,
-        {"book_id": book_id, "entry_id": entry_id, "codes": list(amounts), "amounts": list(amounts.values())},
-    )
-    return dict(taken.tuples().all())
+    facts = {"book_id": book_id, "entry_id": entry_id, "codes": list(amounts), "amounts": list(amounts.values())}
+    taken = cast("Sequence[tuple[str, int]]", executor.execute(_TAKE_BACK, facts).all())
+    return dict(taken)
 
 
 _TAKE_BACK = text(

@@ -69,5 +69,4 @@ class ProviderSnapshot(Base, kw_only=True):
     currency: Mapped[str]
     total_minor: Mapped[int]
     lines_minor: Mapped[int]
-    until_line: Mapped[int]  # the newest provider_line.id at the cut, 0 for none
     taken_at: Mapped[datetime] = mapped_column(default_factory=clock.now)

@@ -87,7 +87,11 @@ def book_waiting(session: Session, home: Home) -> int:
     """Book again those that were not complete when they were last looked at; how many."""
     waiting = session.scalars(
         select(Settlement.payout_id)
-        .where(Settlement.merchant_account_id == home.merchant_id, Settlement.released_at.is_(None))
+        .where(
+            Settlement.merchant_account_id == home.merchant_id,
+            Settlement.state == SettlementState.PAID.value,
+            Settlement.released_at.is_(None),
+        )
         .order_by(Settlement.id)
     ).all()
     for payout_id in waiting:

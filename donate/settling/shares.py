@@ -119,7 +119,7 @@ def hand_out(
 
 
 def _owed(session: Session, book_id: int, code: str) -> int:
-    found: int = session.execute(_OWED, {"book_id": book_id, "code": code, "campaign": code[5:]}).scalar_one()
+    found: int = session.execute(_OWED, {"book_id": book_id, "code": code}).scalar_one()
     return int(found)
 
 
@@ -130,13 +130,8 @@ _OWED = text(
     """
     SELECT coalesce((SELECT sum(due_minor - released_minor) FROM settlement_share
                      WHERE book_id = :book_id AND code = :code), 0)
-         + coalesce((SELECT sum(CASE WHEN credit.code = :code THEN transfer.amount_minor
-                                     WHEN debit.code = :code THEN -transfer.amount_minor END)
-                     FROM entry JOIN transfer ON transfer.entry_id = entry.id
-                     JOIN account debit ON debit.id = transfer.debit_id
-                     JOIN account credit ON credit.id = transfer.credit_id
-                     WHERE entry.book_id = :book_id AND entry.campaign = :campaign
-                       AND entry.reason = 'shortfall_covered'), 0)
+         + coalesce((SELECT covered_minor FROM fund_cover JOIN account ON account.id = fund_cover.account_id
+                     WHERE account.book_id = :book_id AND account.code = :code), 0)
     """
 )
 

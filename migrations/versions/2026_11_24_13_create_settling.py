@@ -10,6 +10,92 @@ down_revision = "r12_recorded"
 
 TIME = sa.DateTime(timezone=True)
 
+# One row for each book with a merchant account that was read: its clearing account over all entries, and the parts
+# that it must be the sum of. A sample past without objects at the provider is known by having no session and no charge.
+CLEARING_PART = """
+CREATE VIEW clearing_part AS
+WITH home AS (
+  SELECT merchant.id AS merchant_id, merchant.book_id
+  FROM merchant_account merchant
+  WHERE EXISTS (SELECT FROM provider_snapshot WHERE merchant_account_id = merchant.id)
+), line AS (
+  SELECT home.book_id, provider_line.*
+  FROM provider_line JOIN home ON home.merchant_id = provider_line.merchant_account_id
+), lines AS (
+  SELECT line.book_id, sum(line.net_minor) AS minor FROM line WHERE met <> 'unbooked' GROUP BY line.book_id
+), under_way AS (
+  SELECT home.book_id, sum(
+           CASE WHEN settlement.state = 'paid' THEN -settlement.amount_minor ELSE 0 END - coalesce(own.minor, 0)
+         ) AS minor
+  FROM settlement
+  JOIN home ON home.merchant_id = settlement.merchant_account_id
+  JOIN book ON book.id = home.book_id AND book.currency = settlement.currency
+  LEFT JOIN LATERAL (
+    SELECT sum(net_minor) AS minor FROM provider_line
+    WHERE merchant_account_id = settlement.merchant_account_id AND source_id = settlement.payout_id
+      AND kind IN ('payout', 'payout_cancel', 'payout_failure') AND met IS NOT NULL
+  ) own ON true
+  GROUP BY home.book_id
+), charge AS (
+  SELECT checkout.book_id,
+         coalesce(standing.amount_minor, checkout.amount_minor)
+         - CASE WHEN checkout.fee_booked_at IS NULL THEN 0 ELSE coalesce(checkout.fee_minor, 0) END AS minor
+  FROM checkout
+  JOIN home ON home.merchant_id = checkout.merchant_account_id
+  LEFT JOIN unbooked_money standing
+    ON standing.checkout_id = checkout.id AND standing.session_id = checkout.session_id
+    AND standing.is_in_suspense
+  WHERE checkout.booked_as IN ('donations', 'suspense', 'cleared')
+    AND (checkout.session_id IS NOT NULL OR checkout.charge_id IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM provider_line WHERE provider_line.checkout_id = checkout.id)
+  UNION ALL
+  SELECT home.book_id, standing.amount_minor - coalesce(standing.fee_minor, 0)
+  FROM unbooked_money standing
+  JOIN home ON home.merchant_id = standing.merchant_account_id
+  WHERE standing.is_in_suspense AND standing.checkout_id IS NULL
+    AND NOT EXISTS (SELECT FROM line WHERE line.merchant_account_id = standing.merchant_account_id
+                    AND line.source_id = standing.charge_id AND line.met = 'charge')
+), charges AS (
+  SELECT book_id, sum(minor) AS minor FROM charge GROUP BY book_id
+), backward AS (
+  SELECT entry.book_id, sum(
+           CASE WHEN debit.code = 'clearing' THEN transfer.amount_minor ELSE -transfer.amount_minor END
+         ) AS minor
+  FROM entry
+  JOIN transfer ON transfer.entry_id = entry.id
+  JOIN account debit ON debit.id = transfer.debit_id
+  JOIN account credit ON credit.id = transfer.credit_id
+  WHERE entry.reason IN ('refund', 'refund_failed', 'dispute_opened', 'dispute_won', 'dispute_fee')
+    AND 'clearing' IN (debit.code, credit.code)
+    AND split_part(entry.idempotency_key, ':', 2) <> 'sample'
+    AND NOT EXISTS (
+      SELECT FROM line
+      WHERE line.book_id = entry.book_id AND line.source_id = split_part(entry.idempotency_key, ':', 2)
+        AND line.met IN ('refund', 'dispute')
+        AND (line.net_minor < 0) = (entry.reason IN ('refund', 'dispute_opened', 'dispute_fee')))
+  GROUP BY entry.book_id
+), clearing AS (
+  SELECT account.book_id, coalesce((
+           SELECT debits_minor - credits_minor FROM account_total WHERE account_id = account.id), 0)
+         + coalesce((
+           SELECT sum(CASE WHEN leg.debit_id = account.id THEN leg.amount_minor ELSE -leg.amount_minor END)
+           FROM entry_pending pending
+           CROSS JOIN LATERAL (SELECT * FROM transfer WHERE entry_id = pending.entry_id OFFSET 0) AS leg
+           WHERE account.id IN (leg.debit_id, leg.credit_id)), 0) AS minor
+  FROM account WHERE account.code = 'clearing'
+)
+SELECT book.id AS book_id, book.ref AS book, book.currency, clearing.minor AS clearing_minor,
+       coalesce(lines.minor, 0) AS lines_minor, coalesce(under_way.minor, 0) AS under_way_minor,
+       coalesce(charges.minor, 0) + coalesce(backward.minor, 0) AS unlined_minor
+FROM book
+JOIN clearing ON clearing.book_id = book.id
+LEFT JOIN lines ON lines.book_id = book.id
+LEFT JOIN under_way ON under_way.book_id = book.id
+LEFT JOIN charges ON charges.book_id = book.id
+LEFT JOIN backward ON backward.book_id = book.id
+WHERE EXISTS (SELECT FROM home WHERE home.book_id = book.id)
+"""
+
 
 def upgrade() -> None:
     _create_lines()
@@ -20,6 +106,7 @@ def upgrade() -> None:
     op.add_column(
         "provider_event", sa.Column("was_pulled", sa.Boolean(), nullable=False, server_default=sa.text("false"))
     )
+    op.execute(CLEARING_PART)
     _grant()
 
 
@@ -37,6 +124,7 @@ def _grant() -> None:
     progress = "finished_at, checkout_count, event_count, line_count, settlement_count, difference_count"
     grant(op, "donate_web", f"SELECT, INSERT, UPDATE ({progress})", "reconcile_run")
     grant(op, "donate_web", "SELECT, INSERT", "reconcile_difference", "provider_snapshot")
+    grant(op, "donate_web", "SELECT", "clearing_part")
     append_only(
         op, "settlement_line", "settlement_share", "bank_statement", "reconcile_difference", "provider_snapshot"
     )
@@ -230,7 +318,6 @@ def _create_runs() -> None:
         sa.Column("currency", sa.String(), nullable=False),
         sa.Column("total_minor", sa.BigInteger(), nullable=False),
         sa.Column("lines_minor", sa.BigInteger(), nullable=False),
-        sa.Column("until_line", sa.BigInteger(), nullable=False),
         sa.Column("taken_at", TIME, nullable=False),
     )
     op.create_index("provider_snapshot_merchant_account_id_id_ix", "provider_snapshot", ["merchant_account_id", "id"])

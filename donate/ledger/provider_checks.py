@@ -1,0 +1,87 @@
+"""Named checks that tie the ledger to the payment provider and the bank.
+
+They look at the tables of settling by name, since what they state is about the ledger; nothing is imported from above.
+"""
+
+from donate.errors import N_
+from donate.ledger.checks import Check
+
+PROVIDER_CHECKS = (
+    Check(
+        "clearing_equals_the_provider",
+        N_(
+            "What the provider holds for us by our books equals its own balance, with settlements under way and"
+            " what has no balance line yet."
+        ),
+        "SELECT 'book ' || book FROM clearing_part WHERE clearing_minor <> lines_minor + under_way_minor + unlined_minor",
+    ),
+    Check(
+        "provider_lines_sum_to_its_balance",
+        N_("The provider’s balance lines sum to the balance that it last told us."),
+        """
+        SELECT 'merchant account ' || merchant.ref || ' ' || newest.currency
+        FROM merchant_account merchant
+        CROSS JOIN LATERAL (
+          SELECT DISTINCT ON (currency) currency, total_minor, lines_minor FROM provider_snapshot
+          WHERE merchant_account_id = merchant.id ORDER BY currency, id DESC
+        ) newest
+        WHERE newest.total_minor <> newest.lines_minor
+        """,
+    ),
+    Check(
+        "settlements_equal_their_lines",
+        N_("Every settlement that reached the bank is the sum of the balance lines that it paid out."),
+        """
+        SELECT 'settlement ' || settlement.payout_id
+        FROM settlement
+        LEFT JOIN (SELECT settlement_id, sum(net_minor) AS minor
+                   FROM settlement_line JOIN provider_line ON provider_line.id = settlement_line.line_id
+                   GROUP BY settlement_id) paid_out ON paid_out.settlement_id = settlement.id
+        WHERE settlement.state = 'paid' AND settlement.amount_minor <> coalesce(paid_out.minor, 0)
+        """,
+    ),
+    Check(
+        "settlement_shares_are_whole",
+        N_("What settlements brought to funds and other accounts sums to their amounts, and no fund got more."),
+        """
+        SELECT 'settlement ' || settlement.payout_id
+        FROM settlement JOIN settlement_share share ON share.settlement_id = settlement.id
+        GROUP BY settlement.id, share.is_return
+        HAVING sum(share.due_minor) <> CASE WHEN share.is_return THEN -1 ELSE 1 END * settlement.amount_minor
+        UNION ALL
+        SELECT 'settlement ' || settlement.payout_id || ' ' || share.code
+        FROM settlement JOIN settlement_share share ON share.settlement_id = settlement.id
+        WHERE share.released_minor > greatest(share.due_minor, 0)
+        UNION ALL
+        SELECT 'settlement ' || settlement.payout_id || ' ' || account.code
+        FROM settlement JOIN settlement_share share ON share.settlement_id = settlement.id
+        JOIN account ON account.book_id = share.book_id AND account.code = share.code
+        LEFT JOIN fund_release released ON released.account_id = account.id
+          AND released.entry_id = CASE WHEN share.is_return THEN settlement.returned_entry_id ELSE settlement.entry_id END
+        LEFT JOIN fund_return taken ON taken.account_id = account.id
+          AND taken.entry_id = CASE WHEN share.is_return THEN settlement.returned_entry_id ELSE settlement.entry_id END
+        WHERE share.released_minor <> coalesce(released.amount_minor, 0) - coalesce(taken.amount_minor, 0)
+        """,
+    ),
+    Check(
+        "nothing_of_the_provider_is_unexplained",
+        N_("No movement of the provider’s balance waits for somebody to explain it."),
+        """
+        SELECT 'balance line ' || line_id FROM provider_line
+        WHERE met IN ('suspense', 'unbooked') AND explained_at IS NULL
+        """,
+    ),
+    Check(
+        "bank_lines_match_the_ledger",
+        N_("Every bank line that was matched has its amount in the ledger’s bank account."),
+        """
+        SELECT 'bank line ' || bank_line.id FROM bank_line
+        WHERE bank_line.entry_id IS NOT NULL AND bank_line.amount_minor <> coalesce((
+          SELECT sum(CASE WHEN debit.code = 'bank' THEN transfer.amount_minor ELSE -transfer.amount_minor END)
+          FROM transfer
+          JOIN account debit ON debit.id = transfer.debit_id
+          JOIN account credit ON credit.id = transfer.credit_id
+          WHERE transfer.entry_id = bank_line.entry_id AND 'bank' IN (debit.code, credit.code)), 0)
+        """,
+    ),
+)
