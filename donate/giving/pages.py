@@ -79,7 +79,8 @@ _RECENT = text(
               SELECT channel FROM unnest(ARRAY['bank_transfer', 'cash', 'platform']) AS channel
               WHERE EXISTS (SELECT FROM recorded_donation came
                             WHERE came.campaign_ref = :campaign AND came.received_on = given.day
-                              AND came.channel = channel.channel AND came.state = 'confirmed')) END
+                              AND came.channel = channel.channel AND came.state = 'confirmed'
+                              AND NOT came.name_is_public)) END
      FROM (SELECT day, amount_minor, entry_count, reason = 'recorded_donation' AS is_recorded
            FROM day_total
            WHERE book_id = :book_id AND campaign = :campaign AND reason = ANY(:reasons) AND day > :since

@@ -127,9 +127,13 @@ class RecordedDonation(Base, kw_only=True):
         ),
         Index(None, "book_id", "state", "id"),
         Index(None, "batch_id", "id"),
-        # Which channels a day's line on the campaign page names.
+        # Which channels the campaign page names for a day's unnamed donations.
         Index(
-            "recorded_donation_day_ix", "campaign_ref", "received_on", "channel", postgresql_where="state = 'confirmed'"
+            "recorded_donation_day_ix",
+            "campaign_ref",
+            "received_on",
+            "channel",
+            postgresql_where="state = 'confirmed' AND NOT name_is_public",
         ),
         Index("recorded_donation_named_ix", "campaign_ref", "id", postgresql_where="name_is_public"),
     )

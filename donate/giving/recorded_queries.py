@@ -145,7 +145,7 @@ def _some(session: Session, book_ids: Collection[int], *conditions: ColumnElemen
 
 
 def batch_lines(session: Session, batch: RecordedBatch, after: int) -> tuple[RecordedLine, ...]:
-    """A page of a batch's donations in the order of the file, from the row number `after`."""
+    """A page of a batch's donations by their references, from the row number `after`."""
     query = _lines().where(RecordedDonation.batch_id == batch.id).order_by(RecordedDonation.id)
     return _read(session, query.offset(after).limit(BATCH_PAGE))
 

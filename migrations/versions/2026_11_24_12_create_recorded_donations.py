@@ -107,7 +107,7 @@ def _create_recorded() -> None:
         "recorded_donation_day_ix",
         "recorded_donation",
         ["campaign_ref", "received_on", "channel"],
-        postgresql_where=sa.text("state = 'confirmed'"),
+        postgresql_where=sa.text("state = 'confirmed' AND NOT name_is_public"),
     )
     op.create_index(
         "recorded_donation_named_ix",
