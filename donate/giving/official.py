@@ -20,6 +20,7 @@ from donate.giving.models import Booked, Checkout, Donation
 from donate.giving.official_models import OfficialReceipt, OfficialReceiptPrivate, OfficialReceiptStep, OfficialState
 from donate.giving.recorded_models import RecordedDonation, RecordedState
 from donate.giving.reference_key import key_of
+from donate.giving.refund_models import STANDING, Dispute, DisputePart, DisputeState, Refund, RefundPart
 from donate.ledger.models import Book
 from donate.text import TextTooLong, clean_line, clean_text
 
@@ -99,7 +100,24 @@ def donations_behind(session: Session, secret: str) -> Behind:
         raise NotFound
     donations = session.scalars(select(Donation).where(Donation.checkout_id == checkout.id).order_by(Donation.id))
     amounts = {donation.id: donation.amount_minor for donation in donations}
+    for donation_id, amount_minor in _given_back(session, amounts):
+        amounts[donation_id] = max(0, amounts[donation_id] - amount_minor)
     return Behind(checkout.book_id, _host(session, checkout.book_id), False, amounts)
+
+
+def _given_back(session: Session, donation_ids: Collection[int]) -> list[tuple[int, int]]:
+    """What of donations is on its way back to their donor, or was lost to their bank: nothing is receipted of it."""
+    refunds = (
+        select(RefundPart.donation_id, RefundPart.amount_minor)
+        .join(Refund, Refund.id == RefundPart.refund_id)
+        .where(RefundPart.donation_id.in_(donation_ids), Refund.state.in_(STANDING))
+    )
+    disputes = (
+        select(DisputePart.donation_id, DisputePart.amount_minor)
+        .join(Dispute, Dispute.id == DisputePart.dispute_id)
+        .where(DisputePart.donation_id.in_(donation_ids), Dispute.state == DisputeState.LOST)
+    )
+    return [(donation_id, amount) for query in (refunds, disputes) for donation_id, amount in session.execute(query)]
 
 
 def _host(session: Session, book_id: int) -> str:

@@ -17,6 +17,7 @@ from donate.giving import official, recorded
 from donate.giving.models import Checkout, Donation
 from donate.giving.official_models import OfficialReceipt, OfficialState
 from donate.giving.recorded_models import RecordedDonation
+from donate.giving.refund_models import Refund, RefundPart
 from donate.giving.sync import sync_checkout
 from donate.settings import Settings
 from tests.giving import factories as make
@@ -159,6 +160,21 @@ def test_a_refund_voids_what_stands_for_its_donations_alone(database: Database, 
     assert (again(first).state, again(second).state) == (OfficialState.VOIDED, OfficialState.REQUESTED)
 
 
+def test_of_a_donation_that_was_given_back_only_the_rest_is_receipted(database: Database, settings: Settings) -> None:
+    make.raising()
+    make.raising("second", beside="yunxi")
+    made = paid(settings, ("yunxi", 1500), ("second", 700))
+    with transaction() as session:
+        parts = dict(session.execute(select(Donation.campaign_ref, Donation.id)).all())
+        back = Refund(checkout_id=made.id, charge_id="ch_1", amount_minor=1200, origin="staff")
+        refused = Refund(checkout_id=made.id, charge_id="ch_1", amount_minor=100, origin="staff", state="refused")
+        session.add_all((back, refused))
+        session.flush()
+        for refund, donation, amount in ((back, "yunxi", 500), (back, "second", 700), (refused, "yunxi", 100)):
+            session.add(RefundPart(refund_id=refund.id, donation_id=parts[donation], amount_minor=amount))
+    assert [one.amount_minor for one in asked(made.secret)] == [1000]
+
+
 def test_reversing_a_recorded_donation_voids_it(client: FlaskClient, booked: RecordedDonation) -> None:
     (receipt,) = asked(booked.secret)
     with transaction() as session:
@@ -248,7 +264,9 @@ def test_a_file_of_numbers_is_judged_row_by_row_and_then_issued(
                 )
             ).all()
         )
-        public_ids: dict[int | None, UUID] = dict(session.execute(text("SELECT id, public_id FROM recorded_donation")).all())
+        public_ids: dict[int | None, UUID] = dict(
+            session.execute(text("SELECT id, public_id FROM recorded_donation")).all()
+        )
     rows = [
         (str(receipts[0].public_id), "C-1"),  # to be issued, by the request's own number
         (numbers[receipts[4].id], "C-2"),  # to be issued, by our receipt's number
