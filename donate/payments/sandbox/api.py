@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from donate import clock, db
 from donate.payments.gateway import MerchantRef
 from donate.payments.models import SandboxReply
 from donate.payments.sandbox import (
+    account,
     disputes,
     events,
     invoices,
@@ -23,9 +25,10 @@ from donate.payments.sandbox import (
     ripening,
     sessions,
     subscriptions,
+    trouble,
 )
 from donate.payments.sandbox import parameters as p
-from donate.payments.sandbox.faults import Fault
+from donate.payments.sandbox.faults import Fault, NoAnswer
 from donate.payments.sandbox.listing import expanded
 from donate.payments.sandbox.objects import Body
 from donate.payments.sandbox.request import Request
@@ -68,6 +71,8 @@ ROUTES: list[tuple[str, str, Route]] = [
     ("GET", "/v1/events/<id>", reads.retrieve("event", "id")),
     ("GET", "/v1/events", events.list_all),
     ("GET", "/v1/balance", reads.balance),
+    ("GET", "/v1/account", account.retrieve),
+    ("GET", "/v1/webhook_endpoints", account.list_endpoints),
     ("GET", "/v1/customers/<id>", reads.retrieve("customer", "id")),
     ("GET", "/v1/subscriptions", subscriptions.list_all),
     ("GET", "/v1/subscriptions/<id>", reads.retrieve("subscription", "id")),
@@ -92,6 +97,7 @@ class SandboxApi:
         self._base_url = base_url
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Raises NoAnswer where none is to arrive: whoever serves this ends the connection."""
         request_id = "req_" + secrets.token_hex(7)
         headers = {"Content-Type": "application/json", "Request-Id": request_id, "Stripe-Version": API_VERSION}
         try:
@@ -99,8 +105,11 @@ class SandboxApi:
             key = request.cause.idempotency_key
             if key is not None:
                 headers["Idempotency-Key"] = key
-            status, content, replayed = _answer(request)
-            if replayed:
+            answer = _answer(request)
+            if answer.is_lost:
+                raise NoAnswer
+            status, content = answer.status, answer.content
+            if answer.is_replayed:
                 headers["Idempotent-Replayed"] = "true"
         except Fault as fault:
             status, content = fault.status, as_sent(fault.envelope())
@@ -140,25 +149,42 @@ class SandboxApi:
         return merchant
 
 
-def _answer(request: Request) -> tuple[int, str, bool]:
-    """Status, content, and whether it was given before. Raises Fault for what is not kept."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """`is_replayed`: it was given before, under this idempotency key. `is_lost`: it never arrives."""
+
+    status: int
+    content: str
+    is_replayed: bool = False
+    is_lost: bool = False
+
+
+def _answer(request: Request) -> Answer:
+    """Raises Fault for what is not kept, NoAnswer where the call never begins."""
     route, captured = _route(request)
+    with db.transaction() as session:
+        breakage = trouble.next_breakage(session, request.merchant.ref, request.path)
+    trouble.require_whole(breakage)
     with db.transaction() as session:
         key = request.cause.idempotency_key
         if key is not None:
             earlier = _earlier(session, request, key)
             if earlier is not None:
-                return (*earlier, True)
+                return replace(earlier, is_lost=breakage is not None)
         ripening.ripen(session, request.now, request.merchant.ref)
-        try:
-            status, content = 200, as_sent(expanded(session, request, route(session, request, *captured)))
-        except Fault as fault:
-            if not fault.is_kept:
-                raise
-            status, content = fault.status, as_sent(fault.envelope())
+        status, content = _carried_out(session, request, route, captured)
         if key is not None:
             session.add(_reply(request, key, status, content))
-    return status, content, False
+    return Answer(status=status, content=content, is_lost=breakage is not None)
+
+
+def _carried_out(session: Session, request: Request, route: Route, captured: tuple[Any, ...]) -> tuple[int, str]:
+    try:
+        return 200, as_sent(expanded(session, request, route(session, request, *captured)))
+    except Fault as fault:
+        if not fault.is_kept:
+            raise
+        return fault.status, as_sent(fault.envelope())
 
 
 def _route(request: Request) -> tuple[Route, tuple[Any, ...]]:
@@ -169,7 +195,7 @@ def _route(request: Request) -> tuple[Route, tuple[Any, ...]]:
     raise Fault(404, f"Unrecognized request URL ({request.method}: {request.path}).")
 
 
-def _earlier(session: Session, request: Request, key: str) -> tuple[int, str] | None:
+def _earlier(session: Session, request: Request, key: str) -> Answer | None:
     """What was answered under this key. Raises Fault when it is in use this moment or was used for something else."""
     if not session.scalar(select(func.pg_try_advisory_xact_lock(lock_of(request.merchant.ref, key)))):
         message = "There is currently another in-progress request using this Idempotent Key."
@@ -180,7 +206,7 @@ def _earlier(session: Session, request: Request, key: str) -> tuple[int, str] | 
     if reply.request_sha256 != _digest(request):
         message = "Keys for idempotent requests can only be used with the same parameters they were first used with."
         raise Fault(400, message, kind="idempotency_error")
-    return reply.status, reply.body
+    return Answer(status=reply.status, content=reply.body, is_replayed=True)
 
 
 def lock_of(merchant: str, key: str) -> int:

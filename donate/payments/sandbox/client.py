@@ -6,7 +6,10 @@ from typing import Any
 import stripe
 
 from donate.payments.sandbox.api import SandboxApi
+from donate.payments.sandbox.faults import NoAnswer
 from donate.payments.sandbox.wsgi import call
+
+_no_connection: Any = stripe.APIConnectionError  # the SDK's errors are not annotated
 
 
 class SandboxClient(stripe.HTTPClient):
@@ -28,8 +31,15 @@ class SandboxClient(stripe.HTTPClient):
         _usage: list[str] | None = None,
     ) -> tuple[str, int, Mapping[str, str]]:
         body = post_data.encode() if isinstance(post_data, str) else post_data or b""
-        status, answered, content = call(self._api, method, url, headers or {}, body)
+        try:
+            status, answered, content = call(self._api, method, url, headers or {}, body)
+        except NoAnswer:
+            raise _no_connection("The sandbox did not answer.", should_retry=True) from None
         return content.decode(), status, answered
+
+    def _sleep_time_seconds(self, *_tries: Any, **_named: Any) -> int:
+        """Between two tries inside one process there is nothing to wait for."""
+        return 0
 
     def close(self) -> None:
         """Nothing is held open."""

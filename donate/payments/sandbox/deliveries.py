@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from donate import clock, db
 from donate.payments.models import SandboxDelivery, SandboxObject, SandboxReply
-from donate.payments.sandbox import keys, ripening
+from donate.payments.sandbox import keys, ripening, trouble
 from donate.payments.sandbox.wsgi import call
 from donate.payments.signature import sign
 
@@ -41,10 +42,13 @@ def deliver_due(
     with db.transaction() as session:
         ripening.ripen(session, moment, merchant)
     with db.transaction() as session:
-        claimed = session.execute(_claim(moment, most, merchant)).all()
-    for delivery_id, to, body, attempts, lost_first in sorted(claimed):
-        status = 0 if attempts <= lost_first else _send(secret_key, post, to, body.encode())
-        _note(delivery_id, status, attempts, moment)
+        found = session.execute(_claim(moment, most, merchant)).all()
+        switched_on = {ref: trouble.is_endpoint_on(session, ref) for ref in {row.merchant for row in found}}
+        _give_up(session, [row.id for row in found if not switched_on[row.merchant]])
+    claimed = sorted((row for row in found if switched_on[row.merchant]), key=lambda row: row.id)
+    for row in claimed:
+        status = 0 if row.attempts <= row.lost_first else _send(secret_key, post, row.merchant, row.body.encode())
+        _note(row.id, status, row.attempts, moment)
     return len(claimed)
 
 
@@ -139,6 +143,12 @@ def _claim(now: datetime, most: int, merchant: str | None) -> ReturningUpdate[in
             SandboxDelivery.lost_first,
         )
     )
+
+
+def _give_up(session: Session, ids: list[int]) -> None:
+    """Their endpoint is switched off: they stay undelivered for good, and only the list of events tells of them."""
+    if ids:
+        session.execute(update(SandboxDelivery).where(SandboxDelivery.id.in_(ids)).values(attempts=MOST_ATTEMPTS))
 
 
 def _send(secret_key: str, post: Post, merchant: str, body: bytes) -> int:

@@ -3,6 +3,10 @@
 from typing import Any
 
 
+class NoAnswer(Exception):
+    """The connection ends without an answer, whether the call was carried out or not."""
+
+
 class Fault(Exception):
     """An error answer. `is_kept`: execution had begun, so a retry under the same idempotency key meets it again."""
 

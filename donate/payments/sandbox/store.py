@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from donate.payments.models import SandboxDelivery, SandboxObject
-from donate.payments.sandbox import objects
+from donate.payments.sandbox import objects, trouble
 from donate.payments.sandbox.objects import Body
 from donate.payments.sandbox.sent import as_sent
 
@@ -121,20 +121,24 @@ def emit(
     request: Body = {"id": cause.request_id, "idempotency_key": cause.idempotency_key}
     waiting = 1 if kind in DELIVERED_KINDS else 0
     body = objects.event(kind, subject, previous=previous, created=now, request=request, waiting=waiting)
-    add(session, merchant, body, now)
-    if waiting:
-        session.add_all(_deliveries(merchant, body, now, disturbance or {}))
+    row = add(session, merchant, body, now)
+    if not waiting:
+        return
+    post = trouble.post_of(session, merchant, row.number, disturbance or {})
+    if post.is_sent:
+        session.add_all(_deliveries(merchant, body, now, post))
+    else:
+        row.body = {**body, "pending_webhooks": 0}
 
 
-def _deliveries(merchant: str, event: Body, now: datetime, disturbance: Body) -> Sequence[SandboxDelivery]:
-    late = timedelta(seconds=disturbance.get("late_seconds", 0))
+def _deliveries(merchant: str, event: Body, now: datetime, post: trouble.Post) -> Sequence[SandboxDelivery]:
     return [
         SandboxDelivery(
             merchant=merchant,
             event_id=event["id"],
             body=as_sent(event),
-            due_at=now + late,
-            lost_first=disturbance.get("lost_first", 0),
+            due_at=now + timedelta(seconds=post.late_seconds),
+            lost_first=post.lost_first,
         )
-        for _ in range(1 + disturbance.get("duplicates", 0))
+        for _ in range(1 + post.duplicates)
     ]
