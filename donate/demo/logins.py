@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from donate.errors import NotFound
 from donate.people.service import add_membership, create_user, set_password, user_id_of
 from donate.settings import Settings
 
@@ -33,6 +34,9 @@ class _Person:
 
 PEOPLE = (
     _Person("organiser", "田野（示例）", "/zh/desk", membership=("xinhuang-service", "owner")),
+    # Two people of the host, so that a recorded donation can be entered by one and confirmed by the other.
+    _Person("bookkeeper", "尹录（示例）", "/zh/desk/recorded", membership=("xiangxinan", "editor")),
+    _Person("treasurer", "龙清（示例）", "/zh/desk/recorded", membership=("xiangxinan", "treasurer")),
     _Person("reviewer", "何审（示例）", "/zh/review", membership=("xiangxinan", "reviewer")),
     _Person("auditor", "沈账（示例）", "/zh/audit", global_role="auditor"),
     _Person("admin", "管理员（示例）", "/zh/staff", global_role="admin"),
@@ -46,24 +50,30 @@ def email_of(role: str) -> str:
 
 def make_logins(session: Session) -> list[Login]:
     """The people of the sample world with fresh random passwords."""
-    logins = []
-    for person in PEOPLE:
-        login = _login(person)
-        user = create_user(
-            session, email=login.email, name=person.name, password=login.password, role=person.global_role
-        )
-        if person.membership is not None:
-            organisation, role = person.membership
-            add_membership(session, user_id=user.id, organisation=organisation, role=role)
-        logins.append(login)
-    return logins
+    return [_make(session, person) for person in PEOPLE]
+
+
+def _make(session: Session, person: _Person) -> Login:
+    login = _login(person)
+    user = create_user(session, email=login.email, name=person.name, password=login.password, role=person.global_role)
+    if person.membership is not None:
+        organisation, role = person.membership
+        add_membership(session, user_id=user.id, organisation=organisation, role=role)
+    return login
 
 
 def renew_logins(session: Session) -> list[Login]:
-    """Fresh passwords for the same people, whose old ones nobody knows any more."""
-    logins = [_login(person) for person in PEOPLE]
-    for login in logins:
-        set_password(session, user_id=user_id_of(session, email=login.email), password=login.password)
+    """Fresh passwords for the same people, whose old ones nobody knows any more; who is new since then joins them."""
+    logins = []
+    for person in PEOPLE:
+        try:
+            user_id = user_id_of(session, email=email_of(person.role))
+        except NotFound:
+            logins.append(_make(session, person))
+            continue
+        login = _login(person)
+        set_password(session, user_id=user_id, password=login.password)
+        logins.append(login)
     return logins
 
 
