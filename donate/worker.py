@@ -29,6 +29,7 @@ from donate.payments.sandbox import deliveries
 from donate.people import limits
 from donate.settings import Settings
 from donate.settling.messages import handle_waiting
+from donate.settling.reconcile import reconcile
 
 CONCURRENCY = 4
 POLL_SECONDS = 1.0
@@ -70,6 +71,11 @@ def stop_recurring(settings: Settings) -> int:
 def repeat_messages(settings: Settings) -> int:
     """Handle again the provider's messages whose handling failed or was interrupted; how many were tried."""
     return handle_waiting(settings)
+
+
+def reconcile_all(settings: Settings) -> int:
+    """Fetch what the provider's messages did not bring, and publish what then differs; how many differences."""
+    return reconcile(settings).difference_count
 
 
 def deliver_sandbox(settings: Settings) -> int:
@@ -158,6 +164,12 @@ JOBS = (
         schedule="7 * * * *",
         run=stop_recurring,
         sentence="Ends monthly donations to campaigns that take no donations any more, before the next charge.",
+    ),
+    Job(
+        name="reconcile",
+        schedule="7 * * * *",
+        run=reconcile_all,
+        sentence="Fetches what the provider's messages did not bring, and publishes what differs.",
     ),
     Job(
         name="check_ledger",

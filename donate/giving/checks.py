@@ -3,6 +3,7 @@
 from donate.errors import N_
 from donate.ledger import checks
 from donate.ledger.checks import Check
+from donate.ledger.provider_checks import PROVIDER_CHECKS
 
 GIVING_CHECKS = (
     Check(
@@ -53,4 +54,4 @@ GIVING_CHECKS = (
     ),
 )
 
-ALL_CHECKS = (*checks.CHECKS, *GIVING_CHECKS)
+ALL_CHECKS = (*checks.CHECKS, *PROVIDER_CHECKS, *GIVING_CHECKS)

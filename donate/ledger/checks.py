@@ -257,6 +257,10 @@ CHECKS = (
         HAVING sum(amount_minor) > coalesce((
           SELECT sum(transfer.amount_minor) FROM transfer JOIN account ON account.id = transfer.debit_id
           WHERE transfer.entry_id = fund_release.entry_id AND account.code = 'bank'), 0)
+          -- What other accounts owe of a settlement they pay from what they were given before.
+          + coalesce((
+          SELECT sum(-share.due_minor) FROM settlement JOIN settlement_share share ON share.settlement_id = settlement.id
+          WHERE settlement.entry_id = fund_release.entry_id AND NOT share.is_return AND share.due_minor < 0), 0)
         """,
     ),
     Check(

@@ -169,6 +169,9 @@ def _meet(session: Session, home: Home, line_id: int, owner: owners.Owner | None
 
 
 def _meet_charge(session: Session, home: Home, line: ProviderLine, owner: owners.Owner) -> bool:
+    if owner.checkout_id is None:
+        _tell(session, line, Met.CHARGE, entry_id=owner.entry_id)
+        return True
     checkout = session.get_one(Checkout, owner.checkout_id, with_for_update=True)
     if checkout.booked_as is None:
         return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from donate.giving.models import Checkout
+from donate.giving.models import Checkout, UnbookedMoney
 from donate.ledger.models import Entry
 from donate.settling.models import Met, ProviderLine
 
@@ -20,10 +20,14 @@ DISPUTE_SOURCES = ("dp_", "du_")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """What a line belongs to; `checkout_id` of a charge. `NOBODY`: the provider says that it is none of ours."""
+    """What a line belongs to; of a charge its checkout, or the entry of one that stands in suspense without a checkout.
+
+    `NOBODY`: the provider says that it is none of ours.
+    """
 
     met: Met | None
     checkout_id: int | None = None
+    entry_id: int | None = None
 
 
 NOBODY = Owner(None)
@@ -48,7 +52,7 @@ def entry_prefixes(line: ProviderLine) -> tuple[str, ...]:
         return (f"refund-failed:{source}:",)
     if is_dispute(line.kind, source):
         opened = line.amount_minor < 0
-        return (f"dispute-opened:{source}", f"dispute-fee:{source}") if opened else (f"dispute-won:{source}",)
+        return (f"dispute-opened:{source}:", f"dispute-fee:{source}") if opened else (f"dispute-won:{source}:",)
     return ()
 
 
@@ -61,6 +65,8 @@ def known(session: Session, merchant_id: int, book_id: int, lines: Sequence[Prov
         for line in charges
         if line.source_id is not None and line.source_id in checkouts
     }
+    standing = _standing(session, merchant_id, [line.source_id or "" for line in charges if line.id not in found])
+    found |= {line.id: standing[line.source_id] for line in charges if line.source_id in standing}
     booked = [line for line in lines if entry_prefixes(line)]
     keys = keys_beginning(session, book_id, [prefix for line in booked for prefix in entry_prefixes(line)[:1]])
     for line in booked:
@@ -78,6 +84,22 @@ def _checkouts(session: Session, merchant_id: int, charges: Iterable[str]) -> di
         )
     )
     return {charge_id: checkout_id for charge_id, checkout_id in rows if charge_id is not None}
+
+
+def _standing(session: Session, merchant_id: int, charges: Sequence[str]) -> dict[str, Owner]:
+    """Payments that were booked against suspense and belong to no checkout, once their fee is booked, too."""
+    rows = session.execute(
+        select(UnbookedMoney.charge_id, Entry.id)
+        .join(Entry, Entry.idempotency_key == "suspense:" + UnbookedMoney.session_id)
+        .where(
+            UnbookedMoney.charge_id.in_(charges),
+            UnbookedMoney.merchant_account_id == merchant_id,
+            UnbookedMoney.checkout_id.is_(None),
+            UnbookedMoney.is_in_suspense,
+            UnbookedMoney.fee_minor.is_not(None),
+        )
+    )
+    return {charge: Owner(Met.CHARGE, entry_id=entry_id) for charge, entry_id in rows if charge is not None}
 
 
 def keys_beginning(session: Session, book_id: int, prefixes: Sequence[str]) -> dict[str, list[int]]:

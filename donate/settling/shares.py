@@ -61,7 +61,7 @@ def _charge_keys(session: Session, checkout_ids: Iterable[int]) -> list[str]:
         .where(Checkout.id.in_(ids))
     )
     for checkout, booked_as, session_id, donation in rows:
-        if booked_as == Booked.SUSPENSE:
+        if booked_as != Booked.DONATIONS:
             keys += [f"suspense:{session_id}", f"fee:{checkout}:whole"]
         else:
             keys += [f"donation:{donation}", f"fee:{checkout}:{donation}", f"cover:{checkout}:{donation}"]
