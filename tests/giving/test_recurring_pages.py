@@ -26,6 +26,7 @@ def test_every_month_goes_to_the_card_and_charges_the_first_month(client: FlaskC
     assert answer.status_code == 303
     page = client.get(make.path_of(answer.location))
     assert "Pay by card" in page.text
+    assert "again every month until it is stopped" in page.text
     assert "Pay with Alipay" not in page.text
     with transaction() as session:
         outcomes.pay(session, make.MERCHANT, make.only_checkout().session_id or "", "card")

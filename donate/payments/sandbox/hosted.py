@@ -28,6 +28,7 @@ class HostedPage:
     methods: tuple[str, ...]
     is_open: bool
     is_paid: bool
+    is_monthly: bool
     success_url: str
     cancel_url: str | None
 
@@ -51,6 +52,7 @@ def hosted_page(session: Session, session_id: str, now: datetime, base_url: str)
         methods=tuple(body["payment_method_types"]),
         is_open=body["status"] == "open" and body["expires_at"] > now.timestamp(),
         is_paid=body["payment_status"] == "paid",
+        is_monthly=body["mode"] == "subscription",
         success_url=_own_path(body["success_url"].replace("{CHECKOUT_SESSION_ID}", session_id), base_url),
         cancel_url=_own_path(body["cancel_url"], base_url) if body["cancel_url"] else None,
     )
