@@ -9,10 +9,12 @@ from donate.giving.checks import GIVING_CHECKS
 from donate.ledger.checks import run_checks
 from donate.settings import Settings
 from tests.giving import factories as make
+from tests.giving import recorded_factories as recording
 
 FAULTS = {
     "paid_checkouts_are_booked": "UPDATE transfer SET amount_minor = amount_minor + 1",
     "checkouts_sum_their_donations": "UPDATE checkout SET amount_minor = amount_minor + 1",
+    "recorded_donations_are_booked": "UPDATE recorded_donation SET amount_minor = amount_minor + 1",
     "no_money_is_unbooked": "UPDATE unbooked_money SET is_in_suspense = false",
 }
 
@@ -25,6 +27,7 @@ def honest(database: Database, settings: Settings) -> Database:
         made = make.opened(settings)
         with transaction() as session:
             move_towards(session.connection(), make.MERCHANT, make.seen(made, **changes))
+    recording.confirmed()
     return database
 
 
