@@ -17,12 +17,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from donate import create_app
 from donate.db import Database, bind
+from donate.settings import read_settings
 from tests.bench.servers import free_port
-from tests.campaigns import factories as campaigns
 from tests.conftest import clone
-from tests.giving import factories as giving
-from tests.organisations import factories as organisations
+from tests.journeys.stage import Stage, set_up
+from tests.laws.world import build
 from tests.people import factories as people
 
 CHROMIUM = os.environ.get("TESTS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -39,6 +40,7 @@ class Site:
     reviewer: str
     admin: str
     folder: Path
+    stage: Stage
 
 
 @pytest.fixture(scope="session")
@@ -49,9 +51,8 @@ def site(
     url = clone(server_url, f"donate_journeys_{os.getpid()}", shared_folder)
     database = Database(url)
     bind(database)
-    campaign, emails = _build(database)
     port = free_port()
-    environ = os.environ | {
+    environ = {
         "DONATE_DATABASE_URL": url,
         "DONATE_INSTANCE": str(folder),
         "DONATE_SECRET_KEY": "a key for journeys only",
@@ -60,32 +61,33 @@ def site(
         "DONATE_SEQUENCER_SECONDS": "1",
         "DONATE_WORKERS": "1",
     }
+    stage, emails = _build(database, environ)
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "donate.cli", "serve", "--port", str(port)], env=environ, stdout=log, stderr=log
+        [sys.executable, "-m", "donate.cli", "serve", "--port", str(port)],
+        env=os.environ | environ,
+        stdout=log,
+        stderr=log,
     )
     try:
         _wait(port, process, folder / "server.log")
-        yield Site(f"http://127.0.0.1:{port}", port, campaign, *emails, folder)
+        yield Site(f"http://127.0.0.1:{port}", port, stage.world.things.campaign, *emails, folder, stage)
     finally:
         process.terminate()
         process.wait(30)
         database.dispose()
 
 
-def _build(database: Database) -> tuple[str, tuple[str, str, str]]:
-    """A campaign that raises, and somebody of every role."""
+def _build(database: Database, environ: dict[str, str]) -> tuple[Stage, tuple[str, str, str]]:
+    """One of everything that an address can name, in every state that a page has, and somebody of every role."""
+    settings = read_settings(environ)
+    world = build(create_app(settings, database), database, settings)
+    stage = set_up(world, settings)
     with database.transaction() as session:
-        host = organisations.host(session)
-        book_id = campaigns.book(session, host)
-        partner = organisations.partner(session, of=host)
-        campaign = campaigns.raising(session, host=host, partner=partner, ref="yunxi")
-        campaigns.update(session, campaign)
-        giving.open_merchant(session, book_id, giving.MERCHANT)
-        organiser = people.user(session, memberships=((partner.ref, "owner"),)).email
-        reviewer = people.user(session, memberships=((host.ref, "reviewer"),)).email
+        organiser = people.user(session, memberships=((world.things.partner, "owner"),)).email
+        reviewer = people.user(session, memberships=((world.things.host, "reviewer"),)).email
         admin = people.user(session, role="admin").email
-        return campaign.ref, (organiser, reviewer, admin)
+    return stage, (organiser, reviewer, admin)
 
 
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -153,19 +155,24 @@ def visit(browser: Browser, site: Site) -> Iterator["Windows"]:
 
 @dataclass(slots=True)
 class Windows:
-    """Opens visitors: a phone of 390 px unless told, with or without scripts, light or dark."""
+    """Opens visitors: a phone of 390 px unless told, with or without scripts, light or dark, signed in as `person`."""
 
     browser: Browser
     site: Site
     contexts: list[BrowserContext]
 
-    def __call__(self, *, width: int = 390, scripts: bool = True, dark: bool = False) -> Visitor:
+    def __call__(
+        self, *, width: int = 390, scripts: bool = True, dark: bool = False, person: str | None = None
+    ) -> Visitor:
         context = self.browser.new_context(
             viewport={"width": width, "height": 844},
             java_script_enabled=scripts,
             color_scheme="dark" if dark else "light",
         )
         self.contexts.append(context)
+        if person is not None:
+            name, value = self.site.stage.cookie_of(person)
+            context.add_cookies([{"name": name, "value": value, "url": self.site.url}])
         page = context.new_page()
         page.set_default_timeout(15_000)
         visitor = Visitor(page, self.site, [])
