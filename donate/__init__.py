@@ -19,9 +19,11 @@ def create_app(settings: "Settings | None" = None, database: "Database | None" =
 
     from donate import web, web_answers, web_database, web_errors, web_pages
     from donate.folders import top_folder
+    from donate.giving.challenge import challenge_of
     from donate.settings import read_settings
 
     settings = settings or read_settings()
+    challenge_of(settings)  # refused now, not at the first donor who would be asked
     app = Flask("donate", template_folder=str(top_folder("templates")), static_folder=None)
     web_answers.configure(app, settings)
     web_database.attach(app, settings, database)

@@ -86,6 +86,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     )
     _refuse_unknown(env)
     _refuse_unsafe(settings)
+    if settings.is_production and env.get("FLASK_DEBUG", "0").lower() not in ("", "0", "false", "no"):
+        raise BadSetting(
+            name="FLASK_DEBUG", problem="shows the inside to whoever causes an error; never with live keys"
+        )
     return settings
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "migrate": "donate.cli.database",
     "organisation": "donate.cli.organisations",
     "user": "donate.cli.users",
+    "stripe": "donate.cli.provider",
     "check": "donate.cli.checking",
     "export": "donate.cli.exporting",
     "backup": "donate.cli.backups",

@@ -31,8 +31,8 @@ CAMPAIGN = Bounds(ask=300, refuse=3_000)
 TOTAL = Bounds(ask=3_000, refuse=30_000)
 
 PAUSES_AT = 30  # refused payments in ten minutes, and twice as many as were paid
-ASKS_AT = 10
-MOST_OF_A_NETWORK = 10
+ASKS_AT = 15
+MOST_OF_A_NETWORK = 10  # fewer than ask or pause: it takes several networks
 PAUSE, LONGEST_PAUSE = timedelta(minutes=10), timedelta(hours=2)
 TRIAL_OPEN, TRIAL_PAID, TRIAL_DECLINED = 20, 3, 5
 LONGEST_TRIAL = timedelta(hours=1)

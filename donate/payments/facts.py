@@ -177,3 +177,16 @@ class EndpointSeen:
     kinds: tuple[str, ...]  # ("*",) for all
     is_enabled: bool
     api_version: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSeen:
+    """How the merchant account is set up at the provider."""
+
+    account_id: str
+    currency: str  # the one that it settles in
+    may_charge: bool
+    may_pay_out: bool
+    payout_interval: str | None  # daily, weekly, monthly; "manual" has no list of what a payout pays out
+    takes_cards: bool  # the wallets have no such right of their own: they are switched on in the dashboard
+    answered_at: datetime | None  # the provider's clock, to the second

@@ -8,10 +8,12 @@ from uuid import UUID
 
 from donate.errors import N_, DonateError
 from donate.payments.facts import (
+    AccountSeen,
     BalanceLine,
     BalanceSeen,
     ChargeSeen,
     DisputeSeen,
+    EndpointSeen,
     FraudWarning,
     PayoutSeen,
     RecurringCharge,
@@ -292,4 +294,12 @@ class Gateway(Protocol):
 
         The provider keeps them for 30 days. With `undelivered` only those that no endpoint has taken.
         """
+        ...
+
+    def read_account(self) -> AccountSeen:
+        """How the account is set up. Raises ProviderKeyRefused also where the key may not read it."""
+        ...
+
+    def read_endpoints(self) -> tuple[EndpointSeen, ...]:
+        """Where the account's messages go."""
         ...

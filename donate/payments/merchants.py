@@ -14,7 +14,10 @@ from donate.settings import Settings
 class SandboxClosed(DonateError):
     """A book of the sandbox meets an installation that has keys of a provider: the two are never mixed."""
 
-    sentence = N_("This book belongs to the sandbox, and here the keys of a payment provider are set.")
+    sentence = N_(
+        "This book belongs to the sandbox, and here a key of a payment provider is set (DONATE_STRIPE_…_KEY); the two "
+        "are never mixed."
+    )
     status = 409
 
 
@@ -38,6 +41,12 @@ def gateway_for(merchant: MerchantRef, settings: Settings) -> Gateway:
 def _name_of(merchant: MerchantRef) -> str:
     """As the environment's names have it."""
     return merchant.ref.lower().replace("-", "_")
+
+
+def setting_of(merchant: MerchantRef, kind: str | None = None) -> str:
+    """The name of the account's setting of this kind (KEY, WEBHOOK_SECRETS); without one, what settings know it by."""
+    name = _name_of(merchant)
+    return name if kind is None else f"DONATE_STRIPE_{name.upper()}_{kind}"
 
 
 def require_usable(merchants: Iterable[MerchantRef], settings: Settings) -> None:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from donate import clock
 from donate.errors import BadSetting, DonateError
-from donate.payments import tariffs
 from donate.payments.facts import AccountSeen, EndpointSeen
 from donate.payments.gateway import MerchantRef, ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from donate.payments.merchants import SandboxClosed, gateway_for, setting_of
@@ -121,14 +120,7 @@ class _Exam:
             f"settles in {seen.currency or 'nothing'}, the book is in {self._currency}",
             f"Settle this account in {self._currency}, or open a book in {seen.currency}.",
         )
-        wanted = tariffs.methods_of(self._currency, now.date(), self._merchant.tariff)
-        lacking = [method for method in wanted if method not in seen.methods]
-        self.say(
-            "ways of paying",
-            not lacking,
-            ", ".join(seen.methods) or "none",
-            f"Switch on {', '.join(lacking)} for the account, or donors are offered what fails.",
-        )
+        self.say("cards", seen.takes_cards, _yes(seen.takes_cards), "Ask the provider for the right to take cards.")
         automatic = seen.payout_interval in ("daily", "weekly", "monthly")
         self.say(
             "payout schedule",

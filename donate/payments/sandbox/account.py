@@ -27,7 +27,7 @@ def list_endpoints(session: Session, request: Request) -> Body:
 
 
 def account(currency: str, request: Request) -> Body:
-    active = dict.fromkeys(("card_payments", "alipay_payments", "wechat_pay_payments", "transfers"), "active")
+    active = {"card_payments": "active", "transfers": "active"}
     return {
         "id": f"acct_sandbox{request.merchant.ref.encode().hex()}",
         "object": "account",

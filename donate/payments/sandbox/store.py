@@ -36,8 +36,11 @@ DELIVERED_KINDS = frozenset(
         "invoice.payment_failed",
         "customer.subscription.updated",
         "customer.subscription.deleted",
+        "payout.created",
+        "payout.updated",
         "payout.paid",
         "payout.failed",
+        "payout.canceled",
         "payout.reconciliation_completed",
     }
 )

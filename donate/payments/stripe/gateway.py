@@ -30,6 +30,7 @@ from donate.payments.gateway import (
     WrongMode,
 )
 from donate.payments.signature import require_signature
+from donate.payments.stripe.account import AccountCalls
 from donate.payments.stripe.balance import balance_line, balances_seen, payout_seen
 from donate.payments.stripe.charges import (
     charge_fee,
@@ -48,7 +49,7 @@ _MOST_KINDS = 20  # in one request for events
 _DAY, _MONTH = timedelta(days=1), timedelta(days=30)
 
 
-class StripeGateway(RecurringCalls):
+class StripeGateway(RecurringCalls, AccountCalls):
     """A Gateway to one merchant account at Stripe, or at the sandbox that speaks like it."""
 
     def __init__(self, merchant: MerchantRef, client: stripe.StripeClient, secrets: tuple[str, ...]) -> None:

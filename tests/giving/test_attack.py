@@ -1,0 +1,155 @@
+"""Ten thousand attempts at trying out cards: how many pages they get, and what ordinary donors notice meanwhile.
+
+Time is played: twenty attempts a second, all within one window of the limits. Each page that an attacker gets is used
+for one card, which its bank refuses. A patient attacker waits as the challenge asks; others do not understand it.
+Every fiftieth attempt four donors give and pay: in the attacker's own network by wallet and by card, and elsewhere by card to
+the attacked campaign and to another. A donor who is asked waits and confirms.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from donate import clock
+from donate.db import transaction
+from donate.giving import token
+from donate.payments.sandbox import outcomes
+from donate.settings import Settings
+from tests.giving import factories as make
+
+ATTEMPTS = 10_000
+EVERY = timedelta(milliseconds=50)
+BEGINS = datetime(2026, 11, 24, 12, tzinfo=UTC)
+HOME = "203.0.113"  # the attacker's network, where others give as well
+PATIENCE = timedelta(seconds=6)
+
+ONE_ADDRESS = [f"{HOME}.7"]
+MANY_ADDRESSES = [f"{HOME}.7", *(f"10.{number // 250}.{number % 250}.7" for number in range(999))]
+
+
+@dataclass
+class Attack:
+    """One run over a client, with the figures it leaves."""
+
+    client: FlaskClient
+    settings: Settings
+    addresses: list[str]
+    browsers: int
+    is_patient: bool
+    pages: int = 0
+    refused: Counter[int] = field(default_factory=Counter)
+    donors: dict[str, Counter[str]] = field(default_factory=dict)
+    waiting: list[tuple[datetime, str, str, dict[str, str]]] = field(default_factory=list)
+
+    def run(self, attempts: int) -> None:
+        chance = random.Random(7)
+        for number in range(attempts):
+            with clock.frozen_at(BEGINS + number * EVERY):
+                self._attempt(chance.choice(self.addresses), f"Bot/{number % self.browsers}")
+                if number % 50 == 25:
+                    for who, address, campaign, method in donors(number):
+                        self._donor(who, address, campaign, method)
+                    make.deliver(self.client, self.settings)
+
+    def _attempt(self, address: str, browser: str) -> None:
+        now = clock.now()
+        while self.waiting and self.waiting[0][0] <= now:
+            _, *came_from, form = self.waiting.pop(0)
+            self._card(self._send("yunxi", came_from[0], came_from[1], form), form, *came_from)
+        form = self._form("yunxi", "card")
+        self._card(self._send("yunxi", address, browser, form), form, address, browser)
+
+    def _card(self, answer: TestResponse, form: dict[str, str], address: str, browser: str) -> None:
+        """An attacker's page is used for one stolen card."""
+        if answer.status_code == 303:
+            self.pages += 1
+            with transaction() as session:
+                outcomes.decline(session, make.MERCHANT, newest_session())
+            make.deliver(self.client, self.settings)
+        elif answer.status_code == 422 and self.is_patient and "stamp" not in form:
+            self.waiting.append((clock.now() + PATIENCE, address, browser, form | {"stamp": stamp_in(answer)}))
+        else:
+            self.refused[answer.status_code] += 1
+
+    def _donor(self, who: str, address: str, campaign: str, method: str) -> None:
+        form = self._form(campaign, method)
+        answer = self._send(campaign, address, "Phone", form)
+        noticed = {303: "nothing", 422: "asked", 409: "card paused", 429: "refused"}[answer.status_code]
+        if answer.status_code == 422:
+            with clock.frozen_at(clock.now() + PATIENCE):
+                answer = self._send(campaign, address, "Phone", form | {"stamp": stamp_in(answer)})
+            noticed = "asked" if answer.status_code == 303 else "refused"
+        if answer.status_code == 303:
+            with transaction() as session:
+                outcomes.pay(session, make.MERCHANT, newest_session(), method)
+        self.donors.setdefault(who, Counter())[noticed] += 1
+
+    def _form(self, campaign: str, method: str) -> dict[str, str]:
+        return {"token": token.issue(self.settings.secret_key, [campaign]), "own": "30", "method": method}
+
+    def _send(self, campaign: str, address: str, browser: str, form: dict[str, str]) -> TestResponse:
+        return self.client.post(
+            f"/en/give/{campaign}",
+            data=form,
+            environ_base={"REMOTE_ADDR": address},
+            headers={"User-Agent": browser},
+        )
+
+
+def donors(number: int) -> Iterator[tuple[str, str, str, str]]:
+    elsewhere = f"192.{number // 256}.{number % 256}.9"
+    yield "wallet, same network, same campaign", f"{HOME}.{number % 250}", "yunxi", "alipay"
+    yield "card, same network, other campaign", f"{HOME}.{number % 250}", "datang", "card"
+    yield "card, elsewhere, same campaign", elsewhere, "yunxi", "card"
+    yield "card, elsewhere, other campaign", elsewhere, "datang", "card"
+
+
+def newest_session() -> str:
+    with transaction() as session:
+        found: str = session.execute(text("SELECT session_id FROM checkout ORDER BY id DESC LIMIT 1")).scalar_one()
+        return found
+
+
+def stamp_in(answer: TestResponse) -> str:
+    return answer.text.partition('name="stamp" value="')[2].partition('"')[0]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("is_patient", [False, True], ids=["impatient", "patient"])
+@pytest.mark.parametrize(
+    ("addresses", "browsers", "most"),
+    [(ONE_ADDRESS, 1, 60), (ONE_ADDRESS, 10_000, 300), (MANY_ADDRESSES, 10_000, 300)],
+    ids=["one address", "one address, many browsers", "1,000 addresses"],
+)
+def test_ten_thousand_attempts(
+    client: FlaskClient,
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+    addresses: list[str],
+    browsers: int,
+    most: int,
+    is_patient: bool,
+) -> None:
+    with clock.frozen_at(BEGINS):
+        make.raising()
+        make.raising("datang", beside="yunxi")
+    attack = Attack(client, settings, addresses, browsers, is_patient)
+    attack.run(ATTEMPTS)
+    with capsys.disabled():
+        print(
+            f"\n{len(addresses)} addresses, {browsers} browsers, patient={is_patient}: {attack.pages} pages,", end=" "
+        )
+        print(f"refused {dict(attack.refused)}")
+        for who, noticed in attack.donors.items():
+            print(f"  {who}: {dict(noticed)}")
+    assert attack.pages <= most
+    assert set(attack.donors["card, elsewhere, other campaign"]) == {"nothing"}
+    assert set(attack.donors["wallet, same network, same campaign"]) == {"nothing"}
+    assert "refused" not in attack.donors["card, elsewhere, same campaign"]
