@@ -46,8 +46,9 @@ class RefundSeen:
 class DisputeSeen:
     """One dispute as it stands now.
 
-    `warning` is an inquiry that has moved no money. `withdrawn_minor` is what the provider holds back at this
-    moment (0 before the withdrawal and after a reinstatement), `fee_minor` what it keeps for itself in all.
+    `warning` is an inquiry that has moved no money; `won` may still follow `lost`, after an appeal.
+    `withdrawn_minor` is what the provider holds back at this moment (0 before the withdrawal and after a
+    reinstatement), `fee_minor` what it keeps for itself in all.
     """
 
     dispute_id: str

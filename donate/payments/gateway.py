@@ -292,7 +292,8 @@ class Gateway(Protocol):
     def events_since(self, moment: datetime, *, kinds: tuple[str, ...], undelivered: bool = False) -> Iterator[bytes]:
         """Messages created at `moment` or later, oldest first, as bodies that the inbox can store.
 
-        The provider keeps them for 30 days. With `undelivered` only those that no endpoint has taken.
+        The provider keeps them for 30 days. With `undelivered` only those that no endpoint has taken; what happened
+        while every endpoint was switched off was never sent and is not among those, so ask for all after that.
         """
         ...
 

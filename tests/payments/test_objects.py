@@ -1,24 +1,39 @@
 """The sandbox's objects are what the SDK's own annotations say, and the check that says so catches faults."""
 
+import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import select
 
+from donate import clock
 from donate.db import Database, transaction
 from donate.payments.models import SandboxObject
-from donate.payments.sandbox import outcomes
+from donate.payments.sandbox import api, disputes, keys, movements, outcomes, payouts, refunds, ripening, trouble
+from donate.payments.sandbox.wsgi import call
 from donate.settings import Settings
 from tests.payments import factories as make
 from tests.payments.annotations import faults_of
 
 Body = dict[str, Any]
 
+_OURS = (movements.SCHEDULE, trouble.TROUBLE)  # rows of the sandbox that no route shows
+
+
+def pass_time(*days: int) -> None:
+    """Let everything happen that is due by those days from now."""
+    for day in days:
+        with make.later(days=day), transaction() as own:
+            for _ in range(10):
+                if not ripening.ripen(own, clock.now()):
+                    break
+
 
 @pytest.fixture
-def bodies(database: Database, settings: Settings) -> list[Body]:
-    """Every object of a small world: paid in three ways, declined, expired, with fees and money available."""
+def world(database: Database, settings: Settings) -> list[Body]:
+    """Every object and event of a small world in which everything happens once."""
     for method in ("alipay", "wechat_pay", "card"):
         _, session, _ = make.opened(settings, email="donor@example.org")
         with transaction() as own:
@@ -26,27 +41,169 @@ def bodies(database: Database, settings: Settings) -> list[Body]:
         with transaction() as own:
             outcomes.pay(own, "lunch", session.session_id, method)
     make.opened(settings)
-    client = make.sdk(settings)
-    with make.later(days=8):
-        items = client.v1.checkout.sessions.list({"expand": ["data.line_items", "data.payment_intent.latest_charge"]})
-        balance = client.v1.balance.retrieve()
+    failing, waiting, won, lost, asked, warned = (make.paid_charge(settings) for _ in range(6))
+    wallet = make.paid_charge(settings, method="alipay")
     with transaction() as own:
-        stored = [dict(body) for body in own.scalars(select(SandboxObject.body))]
-    return [*stored, items.to_dict(for_json=True), balance.to_dict(for_json=True)]
+        refunds.fail_refund(own, "lunch", refunds.refund_in_dashboard(own, "lunch", failing, 300).object_id)
+        refund = refunds.refund_in_dashboard(own, "lunch", waiting, 300, awaits_receiver=True).object_id
+        refunds.refund_in_dashboard(own, "lunch", waiting, 100, awaits_receiver=True)
+        refunds.cancel_refund(own, "lunch", refund)
+        refunds.refund_in_dashboard(own, "lunch", wallet)
+        disputes.close_dispute(own, "lunch", disputes.open_dispute(own, "lunch", won).object_id, won=True)
+        disputes.close_dispute(own, "lunch", disputes.open_dispute(own, "lunch", lost).object_id, won=False)
+        inquiry = disputes.open_dispute(own, "lunch", asked, is_inquiry=True).object_id
+        disputes.answer_dispute(own, "lunch", inquiry)
+        disputes.escalate_dispute(own, "lunch", inquiry)
+        disputes.warn_of_fraud(own, "lunch", warned)
+        refunds.refund_in_dashboard(own, "lunch", warned, reason="fraudulent")
+    subscribe(settings)
+    # The dispute's fees are more than all that was given: a few large donations, so that there is something to pay out.
+    for _ in range(3):
+        make.paid_charge(settings, 4_000_000)
+    pass_time(1, 9, 10, 11, 14, 40)
+    with make.later(days=41), transaction() as own:
+        paid = own.scalars(select(SandboxObject).where(SandboxObject.kind == "payout")).first()
+        assert paid is not None
+        payouts.fail_payout(own, "lunch", paid.object_id)
+    with transaction() as own:
+        return [dict(row.body) for row in own.scalars(select(SandboxObject)) if row.kind not in _OURS]
 
 
-def test_every_object_is_what_the_sdk_says_it_is(bodies: list[Body]) -> None:
-    kinds = {body["object"] for body in bodies}
-    assert kinds == {
+def subscribe(settings: Settings) -> None:
+    params = make.sdk_params(mode="subscription")
+    params["line_items"][0]["price_data"]["recurring"] = {"interval": "month"}
+    session = make.sdk(settings).v1.checkout.sessions.create(params)
+    with transaction() as own:
+        outcomes.pay(own, "lunch", session.id, "card")
+
+
+def test_every_object_is_what_the_sdk_says_it_is(world: list[Body]) -> None:
+    assert {
         "checkout.session",
         "payment_intent",
         "charge",
+        "refund",
+        "dispute",
+        "radar.early_fraud_warning",
+        "payout",
         "balance_transaction",
+        "customer",
+        "subscription",
+        "invoice",
         "event",
-        "list",
-        "balance",
-    }
-    assert [fault for body in bodies for fault in faults_of(body)] == []
+    } <= {body["object"] for body in world}
+    assert [fault for body in world for fault in faults_of(body)] == []
+
+
+def test_events_of_every_family_came_to_pass(world: list[Body]) -> None:
+    told = {body["type"] for body in world if body["object"] == "event"}
+    families = (
+        "refund.",
+        "charge.refunded",
+        "charge.dispute.",
+        "radar.",
+        "payout.",
+        "invoice.",
+        "customer.",
+        "checkout.",
+    )
+    assert [family for family in families if not any(kind.startswith(family) for kind in told)] == []
+
+
+# What each route is asked in the walk below: the kind of object whose id stands in its path, and its parameters. A new
+# route without a line here fails.
+ASKED: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
+    ("POST", "/v1/checkout/sessions"): (
+        "",
+        {
+            "mode": "payment",
+            "success_url": "https://a.example/",
+            "line_items[0][quantity]": 1,
+            "line_items[0][price_data][currency]": "cny",
+            "line_items[0][price_data][unit_amount]": 1500,
+            "line_items[0][price_data][product_data][name]": "Lunch",
+        },
+    ),
+    ("GET", "/v1/checkout/sessions"): ("", {"expand[]": "data.line_items"}),
+    ("GET", "/v1/checkout/sessions/<id>"): ("checkout.session", {"expand[]": "payment_intent.latest_charge"}),
+    ("POST", "/v1/checkout/sessions/<id>/expire"): ("checkout.session", {}),
+    ("GET", "/v1/checkout/sessions/<id>/line_items"): ("checkout.session", {}),
+    ("GET", "/v1/payment_intents/<id>"): ("payment_intent", {}),
+    ("GET", "/v1/charges/<id>"): ("charge", {"expand[]": "refunds.data.balance_transaction"}),
+    ("GET", "/v1/charges"): ("", {"limit": 100}),
+    ("GET", "/v1/balance_transactions/<id>"): ("balance_transaction", {"expand[]": "source"}),
+    ("GET", "/v1/balance_transactions"): ("", {"limit": 100}),
+    ("POST", "/v1/refunds"): ("", {"charge": "<charge>", "amount": 1}),
+    ("GET", "/v1/refunds"): ("", {"limit": 100}),
+    ("GET", "/v1/refunds/<id>"): ("refund", {"expand[]": "charge"}),
+    ("POST", "/v1/refunds/<id>"): ("refund", {"metadata[a]": "b"}),
+    ("POST", "/v1/refunds/<id>/cancel"): ("refund", {}),
+    ("GET", "/v1/disputes"): ("", {"limit": 100}),
+    ("GET", "/v1/disputes/<id>"): ("dispute", {"expand[]": "charge"}),
+    ("POST", "/v1/disputes/<id>/close"): ("dispute", {}),
+    ("GET", "/v1/radar/early_fraud_warnings"): ("", {}),
+    ("GET", "/v1/radar/early_fraud_warnings/<id>"): ("radar.early_fraud_warning", {}),
+    ("POST", "/v1/payouts"): ("", {"amount": 1, "currency": "cny"}),
+    ("GET", "/v1/payouts"): ("", {}),
+    ("GET", "/v1/payouts/<id>"): ("payout", {"expand[]": "balance_transaction"}),
+    ("POST", "/v1/payouts/<id>/cancel"): ("payout", {}),
+    ("GET", "/v1/events/<id>"): ("event", {}),
+    ("GET", "/v1/events"): ("", {"limit": 100}),
+    ("GET", "/v1/balance"): ("", {}),
+    ("GET", "/v1/account"): ("", {}),
+    ("GET", "/v1/webhook_endpoints"): ("", {}),
+    ("GET", "/v1/customers/<id>"): ("customer", {}),
+    ("GET", "/v1/subscriptions"): ("", {}),
+    ("GET", "/v1/subscriptions/<id>"): ("subscription", {}),
+    ("POST", "/v1/subscriptions/<id>"): ("subscription", {"cancel_at_period_end": "true"}),
+    ("DELETE", "/v1/subscriptions/<id>"): ("subscription", {}),
+    ("GET", "/v1/invoices"): ("", {}),
+    ("GET", "/v1/invoices/<id>"): ("invoice", {}),
+    ("GET", "/v1/invoice_payments"): ("", {}),
+    ("GET", "/v1/invoice_payments/<id>"): ("invoice_payment", {}),
+}
+
+
+def test_every_route_answers_what_the_sdk_says(world: list[Body], settings: Settings) -> None:
+    """Each route with the first object of its kind that it takes; an object that every one refuses is a fault."""
+    assert {(method, path) for method, path, _ in api.ROUTES} == set(ASKED)
+    assert [fault for route in ASKED for fault in faults_of_route(settings, world, *route)] == []
+
+
+def faults_of_route(settings: Settings, world: list[Body], method: str, path: str) -> list[str]:
+    kind, params = ASKED[method, path]
+    given = {**params, "charge": ids_of(world, "charge")[0]} if "charge" in params else params
+    answers = [asked(settings, method, path.replace("<id>", some), given) for some in ids_of(world, kind) or [""]]
+    taken = next((body for status, body in answers if status == 200), None)
+    if taken is None:
+        return [f"{method} {path}: {answers[-1][1]['error']['message']}"]
+    world.append(taken)  # what one route makes, another takes
+    return [f"{method} {path}: {fault}" for fault in faults_of(taken)]
+
+
+def ids_of(world: list[Body], kind: str) -> list[str]:
+    """Newest first, so that a state that can still be changed is among the first."""
+    return [body["id"] for body in world if body["object"] == kind][::-1]
+
+
+def asked(settings: Settings, method: str, path: str, params: dict[str, Any]) -> tuple[int, Body]:
+    encoded = urlencode(params)
+    headers = {"Authorization": f"Bearer {keys.api_key(settings.secret_key, make.merchant())}"}
+    url = path if method == "POST" or not encoded else f"{path}?{encoded}"
+    body = encoded.encode() if method == "POST" else b""
+    status, _, content = call(api.SandboxApi(settings.secret_key, make.BASE_URL), method, url, headers, body)
+    return status, json.loads(content)
+
+
+_BODIES: list[Body] = []
+
+
+@pytest.fixture
+def bodies(request: pytest.FixtureRequest) -> list[Body]:
+    """The world's objects as they were, made once: a planted fault needs no database."""
+    if not _BODIES:
+        _BODIES.extend(request.getfixturevalue("world"))
+    return _BODIES
 
 
 def without(name: str) -> Callable[[Body], Body]:
@@ -74,6 +231,14 @@ def put(name: str, value: Any) -> Callable[[Body], Body]:
         ),
         ("checkout.session", put("ui_mode", "hosted"), "checkout.session.ui_mode: 'hosted' is none of its words"),
         ("payment_intent", put("amount_received", 1.5), "payment_intent.amount_received: 1.5 is no int"),
+        ("refund", without("currency"), "refund.currency: missing"),
+        ("refund", put("amount", "300"), "refund.amount: '300' is no int"),
+        ("dispute", put("status", "open"), "dispute.status: 'open' is none of its words"),
+        ("dispute", put("evidence_details", {"due_by": 1}), "dispute.evidence_details.past_due: missing"),
+        ("dispute", put("balance_transactions", [{}]), "dispute.balance_transactions[0].amount: missing"),
+        ("payout", put("automatic", "yes"), "payout.automatic: 'yes' is no bool"),
+        ("payout", put("trace_id", {"value": None}), "payout.trace_id.status: missing"),
+        ("radar.early_fraud_warning", without("actionable"), "radar.early_fraud_warning.actionable: missing"),
         ("event", put("type", "charge.exploded"), "event.type: 'charge.exploded' is none of its words"),
         (
             "balance_transaction",

@@ -138,7 +138,7 @@ def test_events_are_read_oldest_first_over_many_pages_and_days(database: Databas
         subject = {"id": f"po_{number}", "object": "payout"}
         with transaction() as own:
             store.emit(own, "lunch", kinds[number % len(kinds)], subject, moment + timedelta(minutes=12 * number))
-            store.emit(own, "lunch", "payout.created", subject, moment)
+            store.emit(own, "lunch", "charge.succeeded", subject, moment)
     with make.later(days=3):
         bodies = list(gateway.events_since(moment, kinds=kinds))
     assert [read_event(body).object_id for body in bodies] == [f"po_{number}" for number in range(250)]
