@@ -26,6 +26,7 @@ from donate.giving.recorded_models import (
     ReversalState,
 )
 from donate.giving.reference_key import key_of
+from donate.giving.shortfall import raise_cover
 from donate.ledger import journal, stock
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.journal import Leg, NewEntry
@@ -45,7 +46,9 @@ class RecordedBefore(DonateError):
 
 
 class NoFundYet(DonateError):
-    sentence = N_("“%(campaign)s” is no campaign of this host with a fund to book into; a campaign gets one when it is filed.")
+    sentence = N_(
+        "“%(campaign)s” is no campaign of this host with a fund to book into; a campaign gets one when it is filed."
+    )
     field = "campaign"
 
 
@@ -273,6 +276,8 @@ def book_reversal(session: Session, recorded: RecordedDonation, *, by: int) -> N
     recorded.state = RecordedState.REVERSED.value
     session.flush()
     void_of_recorded(session, recorded.id, REVERSED)
+    # What was spent of it meanwhile falls on the general fund, as after a refund, never on another campaign.
+    raise_cover(session, recorded.book_id, time_zone, [recorded.campaign_ref])
 
 
 def refuse_reversal(session: Session, recorded: RecordedDonation, *, by: int) -> None:

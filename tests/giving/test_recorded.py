@@ -13,7 +13,10 @@ from donate import sequencer
 from donate.db import Database, bind, reading, transaction
 from donate.giving import checks, recorded
 from donate.giving.recorded_models import Channel, RecordedDonation, RecordedState, ReversalState
+from donate.ledger import books, stock
+from donate.ledger.chart import Reason
 from donate.ledger.checks import run_checks
+from donate.ledger.journal import Leg, NewEntry
 from tests.campaigns import factories as campaigns
 from tests.giving import factories as make
 from tests.giving import recorded_factories as factory
@@ -144,15 +147,31 @@ def test_a_mistake_is_reversed_by_two_people(database: Database) -> None:
         assert [result.name for result in run_checks(session, checks.ALL_CHECKS) if not result.is_ok] == []
 
 
-def test_a_reversal_is_not_refused_when_the_fund_has_promised_its_money(database: Database) -> None:
+def test_what_was_spent_of_a_mistake_falls_on_the_general_fund(database: Database) -> None:
     factory.raising()
     made = factory.confirmed()
+    book_id = factory.book_of().id
     with transaction() as session:
-        session.execute(text("UPDATE fund_stock SET available_minor = 10000 WHERE available_minor = 30000"))
+        books.open_account(session, book_id=book_id, code="payable:school")
+        spent = NewEntry(
+            book_id=book_id,
+            reason=Reason.DISBURSEMENT_APPROVED,
+            idempotency_key="disbursement:1",
+            effective_on=factory.DAY,
+            legs=(Leg(debit="fund:yunxi", credit="payable:school", amount_minor=20_000),),
+            campaign="yunxi",
+        )
+        stock.authorise(session, spent)
+    with transaction() as session:
         row = session.get_one(RecordedDonation, made.id)
         recorded.ask_reversal(session, row, by=903, reason="x")
         recorded.book_reversal(session, row, by=901)
     assert factory.available() == 0
+    covered = make.Booked("shortfall_covered", "yunxi", "general", "fund:yunxi", 20_000)
+    assert make.booked()[-1] == covered
+    sequencer.drain(database)
+    with reading() as session:
+        assert [result.name for result in run_checks(session, checks.ALL_CHECKS) if not result.is_ok] == []
 
 
 def test_a_reversal_may_be_refused_and_asked_for_again(database: Database) -> None:
