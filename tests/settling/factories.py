@@ -15,6 +15,7 @@ from donate.payments.facts import BalanceLine, PayoutSeen
 from donate.payments.gateway import MerchantRef
 from donate.payments.models import SandboxObject
 from donate.payments.sandbox import payouts, ripening
+from donate.payments.sandbox.faults import Fault as Fault
 from donate.settings import Settings
 from donate.settling.models import ProviderLine, Settlement
 from donate.settling.reconcile import Report, reconcile
