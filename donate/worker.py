@@ -20,6 +20,7 @@ from donate.errors import DonateError
 from donate.giving import tries
 from donate.giving import recurring_closing, recurring_sync
 from donate.giving.checks import ALL_CHECKS
+from donate.giving.refund_sync import sync_money_back
 from donate.giving.retention import forget_unpaid
 from donate.giving.sync import sync_stale
 from donate.ledger import checks
@@ -66,6 +67,11 @@ def pull_recurring(settings: Settings) -> int:
 def stop_recurring(settings: Settings) -> int:
     """End standing promises to campaigns that take no donations any more; how many."""
     return recurring_closing.stop_closed(settings)
+
+
+def pull_money_back(settings: Settings) -> int:
+    """Send refunds that were left unsent, and look at those on their way and at running disputes; how many."""
+    return sync_money_back(settings)
 
 
 def repeat_messages(settings: Settings) -> int:
@@ -170,6 +176,12 @@ JOBS = (
         schedule="7 * * * *",
         run=reconcile_all,
         sentence="Fetches what the provider's messages did not bring, and publishes what differs.",
+    ),
+    Job(
+        name="pull_money_back",
+        schedule="15,45 * * * * *",
+        run=pull_money_back,
+        sentence="Sends refunds that were left unsent, and looks at those on their way and at disputes.",
     ),
     Job(
         name="check_ledger",

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.errors import N_, DonateError
 from donate.giving.models import Booked, Checkout, Donation
+from donate.giving.shortfall import has_come_back, raise_cover
 from donate.ledger import cover, journal
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.journal import Leg, NewEntry
@@ -78,6 +79,9 @@ def book_fee(session: Session, merchant: str, reference: UUID, fee: ChargeFee) -
         .where(Checkout.id == checkout_id)
         .values(fee_minor=fee.fee_minor, charge_id=fee.charge_id, fee_booked_at=clock.now(), next_sync_at=None)
     )
+    # What was refunded before its fee was known would leave the fund short by the fee.
+    if paid.booked_as in (Booked.DONATIONS, Booked.CLEARED) and has_come_back(session, paid.id):
+        raise_cover(session, paid.book_id, paid.time_zone, _campaigns(session, paid.id))
     return True
 
 
@@ -120,6 +124,10 @@ def _entries(session: Session, paid: _Paid, fee_minor: int) -> list[NewEntry]:
             for donation, campaign, part in parts
         ]
     return entries
+
+
+def _campaigns(session: Session, checkout_id: int) -> set[str]:
+    return set(session.scalars(select(Donation.campaign_ref).where(Donation.checkout_id == checkout_id)))
 
 
 def _parts(session: Session, checkout_id: int, fee_minor: int) -> Sequence[tuple[UUID, str, int]]:

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Protocol
 
-from donate.giving import declines, recurring_sync, sync
+from donate.giving import declines, recurring_sync, refund_sync, sync
 from donate.payments import inbox
 from donate.payments.gateway import Event, MerchantRef
 from donate.settings import Settings
@@ -34,6 +34,16 @@ HANDLERS: dict[str, Handler] = {
     "invoice.payment_failed": recurring_sync.take_invoice_event,
     "customer.subscription.updated": recurring_sync.take_recurring_event,
     "customer.subscription.deleted": recurring_sync.take_recurring_event,
+    "refund.created": refund_sync.take_charge_back_event,
+    "refund.updated": refund_sync.take_charge_back_event,
+    "refund.failed": refund_sync.take_charge_back_event,
+    "charge.refunded": refund_sync.take_charge_back_event,
+    "charge.dispute.created": refund_sync.take_charge_back_event,
+    "charge.dispute.updated": refund_sync.take_charge_back_event,
+    "charge.dispute.closed": refund_sync.take_charge_back_event,
+    "charge.dispute.funds_withdrawn": refund_sync.take_charge_back_event,
+    "charge.dispute.funds_reinstated": refund_sync.take_charge_back_event,
+    "radar.early_fraud_warning.created": refund_sync.take_fraud_warning,
 }
 
 

@@ -8,10 +8,11 @@ each see what the other did.
 from collections.abc import Collection
 from typing import cast
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from donate import clock
+from donate.giving.refund_models import Dispute, DisputeState, Refund
 from donate.ledger import journal
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.journal import Leg, NewEntry
@@ -55,6 +56,13 @@ def _move(session: Session, book_id: int, time_zone: str, campaign: str, *, may_
     )
     journal.post(session, [entry])
     session.execute(_KEEP, {"account_id": account_id, "covered": short})
+
+
+def has_come_back(session: Session, checkout_id: int) -> bool:
+    """Whether anything of a checkout was refunded or disputed: its fee may then leave its fund short."""
+    refund = select(Refund.id).where(Refund.checkout_id == checkout_id, Refund.refund_id.is_not(None))
+    dispute = select(Dispute.id).where(Dispute.checkout_id == checkout_id, Dispute.state != DisputeState.WARNING)
+    return session.scalar(refund.limit(1)) is not None or session.scalar(dispute.limit(1)) is not None
 
 
 _OPEN = text(
