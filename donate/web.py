@@ -41,6 +41,7 @@ from donate.payments import donor as sandbox_donor
 from donate.payments import staff as payments_staff
 from donate.people import session, signin, user
 from donate.settings import Settings
+from donate.settling import public as settling_public
 
 # A view is any function: doors list views of different parameters, whose common type is no more than that.
 Route = tuple[str, Any, list[str]]
@@ -58,6 +59,7 @@ def hang_doors(app: Flask, settings: Settings) -> None:
         complaints_public.ROUTES,
         giving_public.ROUTES,
         auditing_public.ROUTES,
+        settling_public.ROUTES,
         bare=[*files_public.BARE_ROUTES, *auditing_public.BARE_ROUTES],
     )
     hang(
