@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.db import transaction
@@ -17,6 +18,7 @@ from donate.payments.models import SandboxObject
 from donate.payments.sandbox import payouts, ripening
 from donate.payments.sandbox.faults import Fault as Fault
 from donate.settings import Settings
+from donate.settling.lines import home_of, store_lines
 from donate.settling.models import ProviderLine, Settlement
 from donate.settling.reconcile import Report, reconcile
 from tests.giving import factories as giving
@@ -126,3 +128,8 @@ def payout(**changes: Any) -> PayoutSeen:
         "is_automatic": True,
     }
     return PayoutSeen(**(facts | changes))
+
+
+def store(session: Session, *given: BalanceLine) -> None:
+    """Write down movements as a run does."""
+    store_lines(session, home_of(session, MERCHANT), given)
