@@ -23,6 +23,7 @@ COMMANDS = {
     "user": "donate.cli.users",
     "stripe": "donate.cli.provider",
     "check": "donate.cli.checking",
+    "reconcile": "donate.cli.reconciling",
     "export": "donate.cli.exporting",
     "backup": "donate.cli.backups",
     "restore": "donate.cli.backups",

@@ -11,7 +11,8 @@ down_revision = "r12_recorded"
 TIME = sa.DateTime(timezone=True)
 
 # One row for each book with a merchant account that was read: its clearing account over all entries, and the parts
-# that it must be the sum of. A sample past without objects at the provider is known by having no session and no charge.
+# that it must be the sum of. A sample world's past has no objects at the provider: its payments are known by having no
+# session and no charge, its other entries by their keys, and all of it counts among what has no balance line.
 CLEARING_PART = """
 CREATE VIEW clearing_part AS
 WITH home AS (
@@ -55,6 +56,18 @@ WITH home AS (
   WHERE standing.is_in_suspense AND standing.checkout_id IS NULL
     AND NOT EXISTS (SELECT FROM line WHERE line.merchant_account_id = standing.merchant_account_id
                     AND line.source_id = standing.charge_id AND line.met = 'charge')
+  UNION ALL
+  SELECT checkout.book_id, checkout.amount_minor
+  FROM checkout
+  JOIN home ON home.merchant_id = checkout.merchant_account_id
+  WHERE checkout.booked_as = 'donations' AND checkout.session_id IS NULL AND checkout.charge_id IS NULL
+  UNION ALL
+  SELECT entry.book_id, CASE WHEN debit.code = 'clearing' THEN transfer.amount_minor ELSE -transfer.amount_minor END
+  FROM entry
+  JOIN transfer ON transfer.entry_id = entry.id
+  JOIN account debit ON debit.id = transfer.debit_id
+  JOIN account credit ON credit.id = transfer.credit_id
+  WHERE split_part(entry.idempotency_key, ':', 2) = 'sample' AND 'clearing' IN (debit.code, credit.code)
 ), charges AS (
   SELECT book_id, sum(minor) AS minor FROM charge GROUP BY book_id
 ), backward AS (

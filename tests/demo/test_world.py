@@ -19,11 +19,13 @@ from donate.files.models import StoredFile
 from donate.files.store import Store
 from donate.giving.models import Checkout
 from donate.ledger import checks
+from donate.ledger.provider_checks import PROVIDER_CHECKS
 from donate.organisations.service import register_organisation
 from donate.people import passwords
 from donate.people.models import User
 from donate.sequencer import drain
 from donate.settings import Settings
+from donate.settling.reconcile import reconcile
 from tests.demo.conftest import BuiltWorld
 
 
@@ -203,3 +205,10 @@ def test_a_world_that_broke_off_half_way_is_told(database: Database, settings: S
         register_organisation(session, ref="xiangxinan", kind="host", name_zh="示例", name_en="Sample")
     with pytest.raises(WorldHalfBuilt, match="Remove the folder"):
         build_world(database, settings, lambda _: None)
+
+
+def test_the_past_does_not_keep_the_books_from_agreeing_with_the_provider(sample: BuiltWorld):
+    reconcile(sample.settings)
+    with sample.database.reading() as session:
+        results = checks.run_checks(session, PROVIDER_CHECKS)
+    assert [result.name for result in results if not result.is_ok] == []
