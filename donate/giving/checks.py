@@ -1,6 +1,7 @@
 """Named checks that tie donors' checkouts to the ledger; run together with the ledger's own."""
 
 from donate.errors import N_
+from donate.giving.refund_checks import MONEY_BACK_CHECKS
 from donate.ledger import checks
 from donate.ledger.checks import Check
 from donate.ledger.provider_checks import PROVIDER_CHECKS
