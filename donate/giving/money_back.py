@@ -18,7 +18,15 @@ from donate.giving.charges import Payment
 from donate.giving.dispute_booking import move_dispute
 from donate.giving.official import void_official_receipts
 from donate.giving.refund_booking import move_refund
-from donate.giving.refund_models import Dispute, DisputePart, Refund, RefundOrigin, RefundPart
+from donate.giving.refund_models import (
+    Dispute,
+    DisputePart,
+    DisputeState,
+    Refund,
+    RefundOrigin,
+    RefundPart,
+    RefundState,
+)
 from donate.giving.shortfall import lower_cover, raise_cover
 from donate.money import split_by_largest_remainder
 from donate.payments.facts import ChargeSeen, DisputeSeen, RefundSeen
@@ -148,3 +156,22 @@ def _look_after(session: Session, payment: Payment, touched: Touched) -> None:
         move(session, payment.book_id, payment.time_zone, [campaign])
     if touched.left:
         void_official_receipts(session, touched.left, REFUNDED)
+
+
+def gone_back(session: Session, donation_ids: Sequence[int]) -> dict[int, int]:
+    """What went back of donations by refunds that stand at the provider and by lost disputes, by donation id."""
+    sent = (RefundState.PENDING.value, RefundState.SUCCEEDED.value)
+    refunded = (
+        select(RefundPart.donation_id, RefundPart.amount_minor)
+        .join(Refund, Refund.id == RefundPart.refund_id)
+        .where(RefundPart.donation_id.in_(donation_ids), Refund.state.in_(sent))
+    )
+    lost = (
+        select(DisputePart.donation_id, DisputePart.amount_minor)
+        .join(Dispute, Dispute.id == DisputePart.dispute_id)
+        .where(DisputePart.donation_id.in_(donation_ids), Dispute.state == DisputeState.LOST.value)
+    )
+    found: dict[int, int] = {}
+    for donation_id, amount_minor in [*session.execute(refunded), *session.execute(lost)]:
+        found[donation_id] = found.get(donation_id, 0) + amount_minor
+    return found

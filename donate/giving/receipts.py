@@ -12,6 +12,7 @@ from donate.campaigns.queries import CampaignForGiving, campaign_for_giving
 from donate.errors import NotFound
 from donate.giving.chinese_amount import chinese_amount
 from donate.giving.models import Booked, Checkout, CheckoutState, Donation, DonationPrivate
+from donate.giving.money_back import gone_back
 from donate.giving.qr import short_hash_of
 from donate.ledger.models import Book, Entry, ReceiptNumber
 from donate.money import Money, split_by_largest_remainder
@@ -54,9 +55,15 @@ class Receipt:
     name_is_public: bool
     fee_minor: int | None
     fee_is_covered: bool
+    refunded_minor: int  # what came back, or was taken back by a lost dispute
     log_index: int | None
     leaf_hash: bytes | None
     number: str | None
+
+    @property
+    def is_void(self) -> bool:
+        """Refunded whole: the receipt stays, and says that it counts no more."""
+        return self.refunded_minor >= self.amount_minor
 
     @property
     def chinese_amount(self) -> str | None:
@@ -106,8 +113,9 @@ def receipt_page(session: Session, secret: str) -> ReceiptPage | None:
     paid_on = clock.day_of(checkout.paid_at, time_zone)
     booked = _booked(session, checkout, [donation for donation, _ in donations])
     fees = _fee_parts(checkout, [donation for donation, _ in donations])
+    back = gone_back(session, [donation.id for donation, _ in donations])
     receipts = tuple(
-        _receipt(session, checkout, donation, private, fee, booked, paid_on)
+        _receipt(session, checkout, donation, private, fee, booked, paid_on, back.get(donation.id, 0))
         for (donation, private), fee in zip(donations, fees, strict=True)
     )
     return ReceiptPage(
@@ -187,6 +195,7 @@ def _receipt(
     fee_minor: int | None,
     booked: dict[str, _Line],
     paid_on: date,
+    refunded_minor: int,
 ) -> Receipt:
     line = booked.get(donation.entry_key, _Line(None, None, None, None))
     return Receipt(
@@ -198,6 +207,7 @@ def _receipt(
         name_is_public=donation.name_is_public,
         fee_minor=fee_minor,
         fee_is_covered=f"cover:{checkout.public_id}:{donation.public_id}" in booked,
+        refunded_minor=refunded_minor,
         log_index=line.log_index,
         leaf_hash=line.leaf_hash,
         number=f"{line.year}-{line.number:07d}" if line.number is not None else None,
