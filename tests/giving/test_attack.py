@@ -85,7 +85,8 @@ class Attack:
         if answer.status_code == 422:
             with clock.frozen_at(clock.now() + PATIENCE):
                 answer = self._send(campaign, address, "Phone", form | {"stamp": stamp_in(answer)})
-            noticed = "asked" if answer.status_code == 303 else "refused"
+            # Between being asked and confirming, the brake may have come on.
+            noticed = {303: "asked", 409: "card paused"}.get(answer.status_code, "refused")
         if answer.status_code == 303:
             with transaction() as session:
                 outcomes.pay(session, make.MERCHANT, newest_session(), method)
@@ -125,7 +126,7 @@ def stamp_in(answer: TestResponse) -> str:
 @pytest.mark.parametrize("is_patient", [False, True], ids=["impatient", "patient"])
 @pytest.mark.parametrize(
     ("addresses", "browsers", "most"),
-    [(ONE_ADDRESS, 1, 60), (ONE_ADDRESS, 10_000, 300), (MANY_ADDRESSES, 10_000, 300)],
+    [(ONE_ADDRESS, 1, 20), (ONE_ADDRESS, 10_000, 150), (MANY_ADDRESSES, 10_000, 250)],
     ids=["one address", "one address, many browsers", "1,000 addresses"],
 )
 def test_ten_thousand_attempts(
