@@ -17,7 +17,7 @@ def create_app(settings: "Settings | None" = None, database: "Database | None" =
     # Imported here so that `import donate.money` does not bring a web framework along.
     from flask import Flask
 
-    from donate import web, web_answers, web_database, web_errors, web_pages
+    from donate import web, web_answers, web_database, web_errors, web_pages, web_quick, webhooks
     from donate.folders import top_folder
     from donate.giving.challenge import challenge_of
     from donate.settings import read_settings
@@ -26,8 +26,10 @@ def create_app(settings: "Settings | None" = None, database: "Database | None" =
     challenge_of(settings)  # refused now, not at the first donor who would be asked
     app = Flask("donate", template_folder=str(top_folder("templates")), static_folder=None)
     web_answers.configure(app, settings)
-    web_database.attach(app, settings, database)
-    web.hang_doors(app, settings)
+    chosen = web_database.attach(app, settings, database)
+    take = webhooks.taking(settings)
+    web.hang_doors(app, settings, take)
     web_pages.install_pages(app, settings)
     web_errors.install(app, settings)
+    web_quick.install(app, take, settings, chosen)
     return app

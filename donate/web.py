@@ -48,7 +48,7 @@ Route = tuple[str, Any, list[str]]
 Guard = Callable[[], Response | None]
 
 
-def hang_doors(app: Flask, settings: Settings) -> None:
+def hang_doors(app: Flask, settings: Settings, take_message: webhooks.Take) -> None:
     signin.install(app, settings)
     web_guards.install(app)
     hang(app, "site", bare=[("/", root, ["GET"]), ("/healthz", health, ["GET"])])
@@ -86,7 +86,7 @@ def hang_doors(app: Flask, settings: Settings) -> None:
     hang(app, "reviewer", campaigns_reviewer.ROUTES, guard=web_guards.reviewer)
     hang(app, "staff", campaigns_staff.ROUTES, giving_staff.ROUTES, payments_staff.ROUTES, guard=web_guards.admin)
     hang(app, "auditor", auditing_auditor.ROUTES, guard=web_guards.auditor)
-    hang(app, "webhooks", bare=webhooks.BARE_ROUTES)
+    hang(app, "webhooks", bare=webhooks.bare_routes(take_message))
 
 
 def hang(

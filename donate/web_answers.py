@@ -108,16 +108,23 @@ def _begin() -> None:
         request.max_content_length = UPLOAD_BYTES
 
 
+def fixed_headers(settings: Settings) -> dict[str, str]:
+    """The headers of every answer that says nothing else about them."""
+    headers = _HEADERS | {"Content-Security-Policy": _POLICY.format(provider="")}
+    if settings.is_production:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return headers
+
+
 def _finish(settings: Settings) -> Callable[[Response], Response]:
-    plain = _POLICY.format(provider="")
-    giving = plain if settings.is_sandbox else _POLICY.format(provider=f" {PROVIDER_HOSTS}")
+    plain = fixed_headers(settings)
+    giving = plain
+    if not settings.is_sandbox:
+        giving = plain | {"Content-Security-Policy": _POLICY.format(provider=f" {PROVIDER_HOSTS}")}
 
     def finish(response: Response) -> Response:
-        for name, value in _HEADERS.items():
+        for name, value in (giving if request.blueprint == "donor" else plain).items():
             response.headers.setdefault(name, value)
-        response.headers.setdefault("Content-Security-Policy", giving if request.blueprint == "donor" else plain)
-        if settings.is_production:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
         if request.blueprint in PRIVATE_AUDIENCES:
             response.headers["Cache-Control"] = "no-store"
         _log_request(response)

@@ -11,8 +11,8 @@ from donate.people import limits
 from donate.settings import Settings
 
 
-def attach(app: Flask, settings: Settings, database: Database | None) -> None:
-    """Bind `database`, or the one that the settings name, before every request."""
+def attach(app: Flask, settings: Settings, database: Database | None) -> Database:
+    """Bind `database`, or the one that the settings name, before every request; which one it is."""
     chosen = database or _open(settings)
 
     def bind() -> None:
@@ -20,6 +20,7 @@ def attach(app: Flask, settings: Settings, database: Database | None) -> None:
         limits.bind_key(settings.secret_key)
 
     app.before_request(bind)
+    return chosen
 
 
 def _open(settings: Settings) -> Database:

@@ -5,6 +5,7 @@ The row of one checkout is locked by the update that moves it, so two messages a
 entries, derived from stored rows, hold even without that.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -39,36 +40,61 @@ def move_towards(connection: Connection, merchant: str, seen: ProviderCheckout) 
 
     `merchant` is the account under which the provider said so. Saying it again changes nothing.
     """
-    if seen.status == "paid":
-        if not _book_donations(connection, merchant, seen):
-            with Session(connection) as session:  # in the same transaction
-                _look_closer(session, merchant, seen)
-                session.flush()
-    elif seen.reference is not None:
-        _raise_state(connection, merchant, seen, _STATES[seen.status])
+    if seen.status != "paid":
+        if seen.reference is not None:
+            _raise_state(connection, merchant, seen, _STATES[seen.status])
+    elif not _book_donations(connection, [(merchant, seen)]):
+        _explain(connection, merchant, seen)
 
 
-def _book_donations(connection: Connection, merchant: str, seen: ProviderCheckout) -> bool:
-    """The usual case in two statements: our row rises to paid, and every donation gets its entry."""
+def move_all_towards(connection: Connection, seen_at: Sequence[tuple[str, ProviderCheckout]]) -> None:
+    """The same for several, each with its merchant account: what was paid as agreed is booked by two statements."""
+    first: dict[tuple[str, UUID], ProviderCheckout] = {}
+    for merchant, seen in seen_at:
+        if seen.status == "paid" and seen.reference is not None:
+            first.setdefault((merchant, seen.reference), seen)
+    booked = _book_donations(connection, [(merchant, seen) for (merchant, _), seen in sorted(first.items(), key=_of)])
+    for merchant, seen in seen_at:
+        if seen.reference is None or first.get((merchant, seen.reference)) is not seen:
+            move_towards(connection, merchant, seen)
+        elif seen.reference not in booked:
+            _explain(connection, merchant, seen)
+
+
+def _of(item: tuple[tuple[str, UUID], ProviderCheckout]) -> UUID:
+    """Rows are locked in one order by everybody."""
+    return item[0][1]
+
+
+def _explain(connection: Connection, merchant: str, seen: ProviderCheckout) -> None:
+    with Session(connection) as session:  # in the same transaction
+        _look_closer(session, merchant, seen)
+        session.flush()
+
+
+def _book_donations(connection: Connection, seen_at: Sequence[tuple[str, ProviderCheckout]]) -> set[UUID]:
+    """The usual case in two statements: our rows rise to paid, and every donation gets its entry.
+
+    No two of `seen_at` about one checkout of one account. The public ids of the checkouts that were booked.
+    """
+    if not seen_at:
+        return set()
+    now = clock.now()
     moved = _MOVE_TO_PAID.rows(
         connection,
         {
-            "merchant": merchant,
-            "reference": seen.reference,
-            "session_id": seen.session_id,
-            "amount_minor": seen.amount_minor,
-            "currency": seen.currency,
-            "charge_id": seen.charge_id,
-            "paid_at": seen.paid_at or clock.now(),
-            "sync_at": clock.now() + FIRST_SYNC,
+            "merchant": [merchant for merchant, _ in seen_at],
+            "reference": [seen.reference for _, seen in seen_at],
+            "session_id": [seen.session_id for _, seen in seen_at],
+            "amount_minor": [seen.amount_minor for _, seen in seen_at],
+            "currency": [seen.currency for _, seen in seen_at],
+            "charge_id": [seen.charge_id for _, seen in seen_at],
+            "paid_at": [seen.paid_at or now for _, seen in seen_at],
+            "sync_at": now + FIRST_SYNC,
         },
     )
-    entries = [
-        donation_entry(book_id, time_zone, paid_at, public_id, campaign, amount_minor)
-        for book_id, time_zone, paid_at, public_id, campaign, amount_minor in moved
-    ]
-    journal.post(connection, entries)
-    return bool(entries)
+    journal.post(connection, [donation_entry(*facts) for _, *facts in moved])
+    return {reference for reference, *_ in moved}
 
 
 def donation_entry(
@@ -188,17 +214,22 @@ _MOVE_TO_PAID = Statement(
     """
     WITH moved AS (
       UPDATE checkout
-      SET state = 'paid', booked_as = 'donations', paid_at = %(paid_at)s, session_id = %(session_id)s,
-          charge_id = coalesce(CAST(%(charge_id)s AS text), charge_id),
+      SET state = 'paid', booked_as = 'donations', paid_at = given.paid_at, session_id = given.session_id,
+          charge_id = coalesce(given.charge_id, checkout.charge_id),
           -- Paid after all: nobody asks any more once it is expired or failed, and its fee is still to come.
           next_sync_at = coalesce(next_sync_at, CAST(%(sync_at)s AS timestamptz))
-      FROM merchant_account AS merchant, book
-      WHERE checkout.public_id = %(reference)s AND merchant.id = checkout.merchant_account_id
-        AND merchant.ref = %(merchant)s AND book.id = checkout.book_id AND checkout.booked_as IS NULL
-        AND checkout.amount_minor = %(amount_minor)s AND checkout.currency = %(currency)s
-      RETURNING checkout.id, checkout.book_id, book.time_zone, checkout.paid_at
+      FROM unnest(
+        CAST(%(merchant)s AS text[]), CAST(%(reference)s AS uuid[]), CAST(%(session_id)s AS text[]),
+        CAST(%(amount_minor)s AS bigint[]), CAST(%(currency)s AS text[]), CAST(%(charge_id)s AS text[]),
+        CAST(%(paid_at)s AS timestamptz[])
+      ) AS given(merchant, reference, session_id, amount_minor, currency, charge_id, paid_at),
+        merchant_account AS merchant, book
+      WHERE checkout.public_id = given.reference AND merchant.id = checkout.merchant_account_id
+        AND merchant.ref = given.merchant AND book.id = checkout.book_id AND checkout.booked_as IS NULL
+        AND checkout.amount_minor = given.amount_minor AND checkout.currency = given.currency
+      RETURNING checkout.public_id, checkout.id, checkout.book_id, book.time_zone, checkout.paid_at
     )
-    SELECT moved.book_id, moved.time_zone, moved.paid_at, donation.public_id, donation.campaign_ref,
+    SELECT moved.public_id, moved.book_id, moved.time_zone, moved.paid_at, donation.public_id, donation.campaign_ref,
            donation.amount_minor
     FROM moved JOIN donation ON donation.checkout_id = moved.id
     ORDER BY donation.id

@@ -48,5 +48,5 @@ HANDLERS: dict[str, Handler] = {
 
 
 def at_once(settings: Settings) -> inbox.AtOnce:
-    """What is done in the transaction that stores a message."""
-    return {kind: partial(sync.book_session_event, settings=settings) for kind in _AT_ONCE}
+    """What is done in the transaction that stores messages, all kinds together."""
+    return dict.fromkeys(_AT_ONCE, partial(sync.book_session_events, settings=settings))

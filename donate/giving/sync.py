@@ -6,6 +6,7 @@ amount and currency in it are compared with the frozen checkout like those of an
 failed attempts, what the job finds stale) reads the object as it stands now.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.db import bare_transaction, reading, transaction
 from donate.errors import DonateError, NotFound
-from donate.giving.booking import move_towards
+from donate.giving.booking import move_all_towards, move_towards
 from donate.giving.fees import book_fee
 from donate.giving.models import Checkout, CheckoutState
 from donate.giving.service import merchant_ref
@@ -116,12 +117,17 @@ def take_session_event(merchant: MerchantRef, event: Event, settings: Settings) 
         move_towards(connection, merchant.ref, seen)
 
 
-def book_session_event(connection: Connection, merchant: MerchantRef, event: Event, settings: Settings) -> None:
-    """The same inside the transaction that stores the message. Raises MessageIsNotEnough."""
-    seen = gateway_for(merchant, settings).checkout_in(event)
-    if seen is None or seen.status == "open":
-        raise MessageIsNotEnough
-    move_towards(connection, merchant.ref, seen)
+def book_session_events(
+    connection: Connection, messages: Sequence[tuple[MerchantRef, Event]], settings: Settings
+) -> None:
+    """The same for several, inside the transaction that stores them. Raises MessageIsNotEnough."""
+    seen_at = []
+    for merchant, event in messages:
+        seen = gateway_for(merchant, settings).checkout_in(event)
+        if seen is None or seen.status == "open":
+            raise MessageIsNotEnough
+        seen_at.append((merchant.ref, seen))
+    move_all_towards(connection, seen_at)
 
 
 def take_charge_event(merchant: MerchantRef, event: Event, settings: Settings) -> None:

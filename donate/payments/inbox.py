@@ -5,34 +5,41 @@ ours, and the job below repeats it. Only a message that could not be stored is a
 provider sends it again.
 
 No transaction is held open while a handler runs: a handler may ask the provider, and opens its own. The exception
-are kinds in `at_once`, whose handler needs nothing but the message: they are stored, handled and marked in one
-transaction, which halves the work of the usual case. Whatever goes wrong there is undone whole, and the message then
-takes the common way.
+are kinds in `at_once`, whose handler needs nothing but the messages: they are stored, handled and marked in one
+transaction, and those that arrive in the same moment share it, since the way to the disk and back costs the same for
+all of them. Whatever goes wrong there is undone whole; then each of them is taken by itself, so that a bad one spoils
+none but itself, and what fails alone as well takes the common way.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from types import MappingProxyType
+from weakref import WeakKeyDictionary
 
 import structlog
 from sqlalchemy import Connection, select, text, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from donate import clock
-from donate.db import Statement, autocommit, bare_transaction
+from donate.db import Database, Statement, autocommit, bare_transaction, current
 from donate.errors import N_
 from donate.payments.events import read_event
 from donate.payments.gateway import Event, Gateway, MerchantRef, WrongMode
+from donate.payments.gathering import Gathering, NotDone
 from donate.payments.models import ProviderEvent
 
 Handlers = Mapping[str, Callable[[MerchantRef, Event], None]]
-AtOnce = Mapping[str, Callable[[Connection, MerchantRef, Event], None]]
+BookAll = Callable[[Connection, Sequence[tuple[MerchantRef, Event]]], None]
+AtOnce = Mapping[str, BookAll]
 
 # A message whose handler died with its process is taken up again after this long.
 PATIENCE = timedelta(seconds=60)
 LONGEST_PAUSE = timedelta(hours=6)
+# Messages in one transaction. A process rarely has as many threads.
+MOST_TOGETHER = 64
 
 log = structlog.get_logger("donate.inbox")
 
@@ -65,6 +72,21 @@ _STORE = Statement(
             %(received_at)s, %(next_attempt_at)s, %(outcome)s, %(attempts)s, %(was_pulled)s)
     ON CONFLICT (merchant, event_id) DO NOTHING
     RETURNING id
+    """
+)
+
+# The same for many, handled when this is committed. Their keys come sorted, so that two processes with the same messages
+# wait for each other in one direction only.
+_STORE_ALL = Statement(
+    """
+    INSERT INTO provider_event (merchant, event_id, kind, api_version, object_id, body, occurred_at, was_pulled,
+                                received_at, next_attempt_at, outcome, attempts)
+    SELECT given.*, CAST(%(now)s AS timestamptz), CAST(%(now)s AS timestamptz), 'handled', 1
+    FROM unnest(CAST(%(merchant)s AS text[]), CAST(%(event_id)s AS text[]), CAST(%(kind)s AS text[]),
+                CAST(%(api_version)s AS text[]), CAST(%(object_id)s AS text[]), CAST(%(body)b AS bytea[]),
+                CAST(%(occurred_at)s AS timestamptz[]), CAST(%(was_pulled)s AS boolean[])) AS given
+    ON CONFLICT (merchant, event_id) DO NOTHING
+    RETURNING merchant, event_id
     """
 )
 
@@ -126,7 +148,7 @@ def _take(
     merchant: MerchantRef, event: Event, body: bytes, handlers: Handlers, at_once: AtOnce, *, was_pulled: bool = False
 ) -> Outcome:
     if event.kind in at_once:
-        outcome = _store_and_handle(merchant, event, body, at_once[event.kind], was_pulled=was_pulled)
+        outcome = _together(_Arrival(merchant, event, body, was_pulled, at_once[event.kind]))
         if outcome is not None:
             return outcome
     handler = handlers.get(event.kind)
@@ -175,25 +197,80 @@ def _found_again(merchant_of: Callable[[str], MerchantRef], ref: str, handlers: 
     return lambda event: handlers[event.kind](merchant_of(ref), event)
 
 
-def _store_and_handle(
-    merchant: MerchantRef,
-    event: Event,
-    body: bytes,
-    handler: Callable[[Connection, MerchantRef, Event], None],
-    *,
-    was_pulled: bool,
-) -> Outcome | None:
-    """One transaction for all of it; None when it was undone and the message must take the common way."""
-    row = _row(merchant, event, body, ignored=False, was_pulled=was_pulled) | {"outcome": Outcome.HANDLED.value}
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A verified message that its handler can book without asking anybody."""
+
+    merchant: MerchantRef
+    event: Event
+    body: bytes
+    was_pulled: bool
+    book_all: BookAll
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.merchant.ref, self.event.id
+
+
+def _together(arrival: _Arrival) -> Outcome | None:
+    """What became of it; None when it was undone and must take the common way. Durable before this returns."""
+    database = current()
+    gathering = _gatherings.get(database)
+    if gathering is None:
+        gathering = _gatherings.setdefault(database, Gathering(_store_and_handle_all, most=MOST_TOGETHER))
     try:
-        with bare_transaction() as connection:
-            if not _STORE.rows(connection, row):
-                return Outcome.SEEN
-            handler(connection, merchant, event)
-    except Exception as error:  # undone whole; the common way stores the message before it is tried again
-        log.info("event_not_at_once", event_id=event.id, kind=event.kind, error=type(error).__name__)
+        return gathering.do(arrival)
+    except NotDone:
         return None
-    return Outcome.HANDLED
+
+
+_gatherings: WeakKeyDictionary[Database, Gathering[_Arrival, Outcome | None]] = WeakKeyDictionary()
+
+
+def _store_and_handle_all(arrivals: Sequence[_Arrival]) -> list[Outcome | None]:
+    """One transaction for all of them; if anything is wrong with it, one for each."""
+    try:
+        fresh = _store_and_handle(arrivals)
+    except Exception as error:  # undone whole; the common way stores a message before it is tried again
+        if len(arrivals) > 1:
+            return [outcome for arrival in arrivals for outcome in _store_and_handle_all([arrival])]
+        event = arrivals[0].event
+        log.info("event_not_at_once", event_id=event.id, kind=event.kind, error=type(error).__name__)
+        return [None]
+    outcomes: list[Outcome | None] = []
+    for arrival in arrivals:
+        outcomes.append(Outcome.HANDLED if arrival.key in fresh else Outcome.SEEN)
+        fresh.discard(arrival.key)  # the same message twice among them was handled once
+    return outcomes
+
+
+def _store_and_handle(arrivals: Sequence[_Arrival]) -> set[tuple[str, str]]:
+    """Keys of those that were new. Raises whatever a handler raises; nothing is stored then."""
+    unique = {arrival.key: arrival for arrival in arrivals}
+    rows = [unique[key] for key in sorted(unique)]
+    with bare_transaction() as connection:
+        stored = _STORE_ALL.rows(
+            connection,
+            {
+                "now": clock.now(),
+                "merchant": [row.merchant.ref for row in rows],
+                "event_id": [row.event.id for row in rows],
+                "kind": [row.event.kind for row in rows],
+                "api_version": [row.event.api_version for row in rows],
+                "object_id": [row.event.object_id for row in rows],
+                "body": [row.body for row in rows],
+                "occurred_at": [row.event.created_at for row in rows],
+                "was_pulled": [row.was_pulled for row in rows],
+            },
+        )
+        fresh = {(merchant, event_id) for merchant, event_id in stored}
+        work: dict[BookAll, list[tuple[MerchantRef, Event]]] = {}
+        for row in rows:
+            if row.key in fresh:
+                work.setdefault(row.book_all, []).append((row.merchant, row.event))
+        for book_all, messages in work.items():
+            book_all(connection, messages)
+    return fresh
 
 
 def _store(merchant: MerchantRef, event: Event, body: bytes, *, ignored: bool, was_pulled: bool) -> int | None:

@@ -178,6 +178,7 @@ def test_a_failure_is_kept_and_tried_again(
     client: FlaskClient, settings: Settings, made: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
+        patch.setattr("donate.giving.sync.move_all_towards", _unreachable)
         patch.setattr("donate.giving.sync.move_towards", _unreachable)
         assert post(client, settings, event(made)) == 200
     assert events() == [("checkout.session.completed", "failed")]

@@ -20,7 +20,7 @@ RANKS: dict[str, int] = {
     **dict.fromkeys(("settling", "auditing"), 60),
     **dict.fromkeys(("webhooks", "api", "sequencer", "worker", "backup"), 70),
     **dict.fromkeys(("web_answers", "web_database", "web_guards", "page_cache", "processes"), 80),
-    **dict.fromkeys(("web_errors", "web_pages"), 81),
+    **dict.fromkeys(("web_errors", "web_pages", "web_quick"), 81),
     "demo": 71,
     "web": 82,
     "__init__": 83,

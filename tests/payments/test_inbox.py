@@ -1,7 +1,7 @@
 """Messages are stored once, handled, kept when that fails, and never lost."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -197,7 +197,12 @@ def at_once(
 ) -> Outcome:
     of = make.merchant()
     signature = sign(message(), keys.webhook_secret(settings.secret_key, of.ref), clock.now())
-    return inbox.receive(of, gateway_for(of, settings), message(), signature, {KIND: common}, {KIND: handler})
+
+    def each(connection: sa.Connection, messages: Sequence[tuple[MerchantRef, Event]]) -> None:
+        for merchant, event in messages:
+            handler(connection, merchant, event)
+
+    return inbox.receive(of, gateway_for(of, settings), message(), signature, {KIND: common}, {KIND: each})
 
 
 def forbidden(merchant: MerchantRef, event: Event) -> None:
