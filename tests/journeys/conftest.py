@@ -15,7 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 from donate import create_app
 from donate.db import Database, bind
@@ -178,5 +178,11 @@ class Windows:
         visitor = Visitor(page, self.site, [])
         page.on("console", lambda said: visitor.faults.append(f"{said.type}: {said.text}"))
         page.on("pageerror", lambda error: visitor.faults.append(str(error)))
-        page.on("requestfailed", lambda request: visitor.faults.append(f"failed: {request.url}"))
+        page.on("requestfailed", lambda request: _note_failed(visitor, request))
         return visitor
+
+
+def _note_failed(visitor: Visitor, request: Request) -> None:
+    """What the page itself broke off by leading elsewhere before its icon was there is no fault of the site."""
+    if request.failure != "net::ERR_ABORTED":
+        visitor.faults.append(f"failed: {request.url}: {request.failure}")
