@@ -41,6 +41,7 @@ from donate.payments import donor as sandbox_donor
 from donate.payments import staff as payments_staff
 from donate.people import session, signin, user
 from donate.settings import Settings
+from donate.settling import organiser as settling_organiser
 from donate.settling import public as settling_public
 
 # A view is any function: doors list views of different parameters, whose common type is no more than that.
@@ -81,6 +82,7 @@ def hang_doors(app: Flask, settings: Settings, take_message: webhooks.Take) -> N
         recorded_organiser.ROUTES,
         recorded_batch_organiser.ROUTES,
         official_organiser.ROUTES,
+        settling_organiser.ROUTES,
         guard=web_guards.organiser,
     )
     hang(app, "reviewer", campaigns_reviewer.ROUTES, guard=web_guards.reviewer)

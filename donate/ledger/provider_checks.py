@@ -75,13 +75,43 @@ PROVIDER_CHECKS = (
         "bank_lines_match_the_ledger",
         N_("Every bank line that was matched has its amount in the ledger’s bank account."),
         """
-        SELECT 'bank line ' || bank_line.id FROM bank_line
-        WHERE bank_line.entry_id IS NOT NULL AND bank_line.amount_minor <> coalesce((
-          SELECT sum(CASE WHEN debit.code = 'bank' THEN transfer.amount_minor ELSE -transfer.amount_minor END)
-          FROM transfer
+        WITH meant AS (
+          SELECT id AS line_id, entry_id FROM bank_line WHERE entry_id IS NOT NULL
+          UNION ALL
+          SELECT line.id, CASE line.met WHEN 'settlement' THEN settlement.entry_id ELSE settlement.returned_entry_id END
+          FROM bank_line line
+          JOIN merchant_account merchant ON merchant.book_id = line.book_id
+          JOIN settlement ON settlement.merchant_account_id = merchant.id AND settlement.payout_id = line.subject
+          WHERE line.met IN ('settlement', 'settlement_returned')
+          UNION ALL
+          SELECT line.id, recorded.entry_id
+          FROM bank_line line
+          JOIN recorded_donation recorded
+            ON recorded.book_id = line.book_id AND CAST(recorded.public_id AS text) = line.subject
+          WHERE line.met = 'recorded_donation' AND recorded.state = 'confirmed'
+          UNION ALL
+          SELECT line.id, recorded.entry_id
+          FROM bank_line line
+          JOIN recorded_batch batch ON batch.book_id = line.book_id AND CAST(batch.public_id AS text) = line.subject
+          JOIN recorded_donation recorded ON recorded.batch_id = batch.id AND recorded.state = 'confirmed'
+          WHERE line.met = 'recorded_batch'
+          UNION ALL
+          SELECT line.id, entry.id
+          FROM bank_line line JOIN entry ON entry.book_id = line.book_id AND entry.idempotency_key = line.subject
+          WHERE line.met = 'disbursement'
+        )
+        SELECT 'bank line ' || line.id
+        FROM bank_line line
+        LEFT JOIN LATERAL (
+          SELECT sum(CASE WHEN debit.code = 'bank' THEN transfer.amount_minor ELSE -transfer.amount_minor END) AS minor
+          FROM meant
+          JOIN transfer ON transfer.entry_id = meant.entry_id
           JOIN account debit ON debit.id = transfer.debit_id
           JOIN account credit ON credit.id = transfer.credit_id
-          WHERE transfer.entry_id = bank_line.entry_id AND 'bank' IN (debit.code, credit.code)), 0)
+          WHERE meant.line_id = line.id AND 'bank' IN (debit.code, credit.code)
+            AND NOT EXISTS (SELECT FROM entry AS reversal WHERE reversal.reverses = meant.entry_id)
+        ) AS booked ON true
+        WHERE line.met IS NOT NULL AND line.met <> 'explained' AND line.amount_minor <> coalesce(booked.minor, 0)
         """,
     ),
 )

@@ -1,33 +1,28 @@
-"""The bank statement meets settlements, recorded donations and disbursements.
+"""The bank statement as a treasurer brings it: its lines are kept once, and a person says what the doubtful ones are.
 
-Only what is beyond doubt is matched by itself: the same amount, and either the reference that both sides carry, or the
-one candidate of those days that no other line could be. Everything else stays visible until a person says what it is.
-A match books nothing, since both sides stand in the ledger already; a bank charge and interest do.
+A match books nothing, since both sides stand in the ledger already; a bank charge and interest do. What was said by
+mistake is taken back with a note, and what it had booked is reversed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import cast
+from datetime import date
 
-from sqlalchemy import select, text
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.errors import N_, DonateError
-from donate.giving.reference_key import key_of
 from donate.ledger import journal
 from donate.ledger.chart import Reason
 from donate.ledger.journal import Leg, NewEntry
-from donate.ledger.models import Book
+from donate.ledger.models import Book, Entry
 from donate.settling.bank_forms import StatementRow
+from donate.settling.bank_matching import candidates, match_waiting, take_turns
 from donate.settling.bank_models import BankLine, BankLinePrivate, BankMatch, BankStatement
+from donate.text import TextTooLong, clean_text
 
-# A bank writes a day of its own on what the provider or we dated.
-DAYS_APART = timedelta(days=5)
-# A shorter reference may stand in another one by chance.
-SHORTEST_KEY = 6
+NOTE_LENGTH = 500
 
 
 class LineAlreadyMatched(DonateError):
@@ -40,20 +35,18 @@ class NoteNeeded(DonateError):
     field = "note"
 
 
+class LineNotMatched(DonateError):
+    sentence = N_("Nobody has said yet what this line is.")
+    status = 409
+
+
+class NoteTooLong(TextTooLong):
+    field = "note"
+
+
 class NoSuchMatch(DonateError):
     sentence = N_("Nothing that fits is open under this choice: the amounts must be equal, and each counts once.")
     field = "subject"
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """Something in the books that the bank must show: `key` is its reference as compared, `subject` names it."""
-
-    met: BankMatch
-    subject: str
-    amount_minor: int
-    on: date
-    key: str
 
 
 def upload(session: Session, book: Book, rows: Sequence[StatementRow], *, by: int, sha256: bytes) -> BankStatement:
@@ -116,62 +109,13 @@ def _write(
         session.execute(insert(BankLinePrivate), private)
 
 
-def match_waiting(session: Session, book_id: int) -> int:
-    """Match every waiting line that is beyond doubt; how many. Asked again, it matches what was booked meanwhile."""
-    lines = session.execute(
-        select(BankLine, BankLinePrivate.words)
-        .outerjoin(BankLinePrivate, BankLinePrivate.line_id == BankLine.id)
-        .where(BankLine.book_id == book_id, BankLine.met.is_(None))
-        .order_by(BankLine.id)
-        .with_for_update(of=BankLine)
-    ).all()
-    open_ones = candidates(session, book_id)
-    matched = 0
-    for by_reference in (True, False):
-        for line, words in lines:
-            if line.met is not None:
-                continue
-            fitting = [one for one in open_ones if _fits(line, words or "", one, by_reference=by_reference)]
-            if len(fitting) != 1 or (not by_reference and _has_rival(lines, line, fitting[0])):
-                continue
-            open_ones.remove(fitting[0])
-            line.met, line.subject, line.met_at = fitting[0].met.value, fitting[0].subject, clock.now()
-            matched += 1
-    session.flush()
-    return matched
-
-
-def _fits(line: BankLine, words: str, one: Candidate, *, by_reference: bool) -> bool:
-    if line.amount_minor != one.amount_minor:
-        return False
-    if not by_reference:
-        return abs(line.booked_on - one.on) <= DAYS_APART
-    shown = (key_of(line.reference), key_of(words))
-    return one.key == shown[0] != "" or (len(one.key) >= SHORTEST_KEY and any(one.key in key for key in shown))
-
-
-def _has_rival(lines: Sequence[object], line: BankLine, one: Candidate) -> bool:
-    """Whether another waiting line could be the same thing: then a person decides."""
-    others = [other for other, _ in cast("Sequence[tuple[BankLine, str | None]]", lines)]
-    return any(
-        other is not line and other.met is None and _fits(other, "", one, by_reference=False) for other in others
-    )
-
-
-def candidates(session: Session, book_id: int) -> list[Candidate]:
-    """What the bank must show and no line of a statement was matched with."""
-    rows = cast(
-        "Sequence[tuple[str, str, int, date, str | None]]", session.execute(_CANDIDATES, {"book_id": book_id}).all()
-    )
-    return [
-        Candidate(BankMatch(met), subject, int(amount_minor), on, key_of(reference or subject))
-        for met, subject, amount_minor, on, reference in rows
-    ]
-
-
 def match_by_hand(session: Session, line: BankLine, subject: str, *, by: int, note: str) -> None:
-    """A person names what a waiting line is, out of what is open. `subject` is "<kind> <subject>"."""
-    _require_open(line)
+    """A person names what a waiting line is, out of what is open. `subject` is "<kind> <subject>".
+
+    Raises LineAlreadyMatched, NoteNeeded, NoteTooLong, NoSuchMatch; that last for another amount, too.
+    """
+    words = _words(note)
+    _lock_open(session, line)
     kind, _, named = subject.partition(" ")
     fitting = [
         one
@@ -181,18 +125,43 @@ def match_by_hand(session: Session, line: BankLine, subject: str, *, by: int, no
     if not fitting:
         raise NoSuchMatch
     line.met, line.subject = kind, named
-    _sign(session, line, by, note)
+    _sign(session, line, by, words)
 
 
 def say(session: Session, line: BankLine, what: BankMatch, *, by: int, note: str) -> None:
-    """A person says what a waiting line is: a bank charge or interest, which is booked, or something else."""
-    _require_open(line)
-    if what is BankMatch.EXPLAINED and not note.strip():
-        raise NoteNeeded
+    """A person says what a waiting line is: a bank charge or interest, which is booked, or something else.
+
+    Raises LineAlreadyMatched, NoteNeeded, NoteTooLong.
+    """
+    words = _words(note, is_needed=what is BankMatch.EXPLAINED)
+    _lock_open(session, line)
+    line.entry_id = _post(session, line, *_BOOKED[what]) if what in _BOOKED else None
     line.met = what.value
-    if what in _BOOKED:
-        line.entry_id = _post(session, line, *_BOOKED[what])
-    _sign(session, line, by, note)
+    _sign(session, line, by, words)
+
+
+def take_back(session: Session, line: BankLine, *, by: int, note: str) -> None:
+    """What was said of a line was a mistake: it waits again, and what was booked is reversed.
+
+    Raises LineNotMatched, NoteNeeded, NoteTooLong.
+    """
+    words = _words(note)
+    _lock(session, line)
+    if line.met is None:
+        raise LineNotMatched
+    if line.entry_id is not None:
+        journal.reverse(
+            session,
+            book_id=line.book_id,
+            entry_id=line.entry_id,
+            idempotency_key=f"bank-line-reversed:{line.entry_id}",
+            effective_on=clock.today(session.get_one(Book, line.book_id).time_zone),
+            note="",
+        )
+    # Whoever takes it back stays named, so that the line is never matched by itself again: now a person decides.
+    line.met = line.subject = line.entry_id = line.met_at = None
+    line.met_by = by
+    _keep_note(session, line, words)
 
 
 _BOOKED = {
@@ -203,13 +172,20 @@ _BOOKED = {
 
 def _post(session: Session, line: BankLine, reason: Reason, code: str) -> int:
     debit, credit = ("bank", code) if line.amount_minor > 0 else (code, "bank")
+    first = f"bank-line:{line.id}"
+    earlier = session.scalar(
+        select(func.count()).where(
+            Entry.book_id == line.book_id,
+            or_(Entry.idempotency_key == first, Entry.idempotency_key.startswith(f"{first}:", autoescape=True)),
+        )
+    )
     (posted,) = journal.post(
         session,
         [
             NewEntry(
                 book_id=line.book_id,
                 reason=reason,
-                idempotency_key=f"bank-line:{line.id}",
+                idempotency_key=f"{first}:{earlier + 1}" if earlier else first,
                 effective_on=line.booked_on,
                 legs=(Leg(debit=debit, credit=credit, amount_minor=abs(line.amount_minor)),),
             )
@@ -218,48 +194,34 @@ def _post(session: Session, line: BankLine, reason: Reason, code: str) -> int:
     return posted.entry_id
 
 
-def _require_open(line: BankLine) -> None:
+def _words(note: str, *, is_needed: bool = True) -> str:
+    words = clean_text(note, NOTE_LENGTH, NoteTooLong)
+    if is_needed and not words:
+        raise NoteNeeded
+    return words
+
+
+def _lock(session: Session, line: BankLine) -> None:
+    """The line as it stands once everybody before us is done."""
+    take_turns(session, line.book_id)
+    session.refresh(line, with_for_update=True)
+
+
+def _lock_open(session: Session, line: BankLine) -> None:
+    _lock(session, line)
     if line.met is not None:
         raise LineAlreadyMatched
 
 
-def _sign(session: Session, line: BankLine, by: int, note: str) -> None:
+def _sign(session: Session, line: BankLine, by: int, words: str) -> None:
     line.met_by, line.met_at = by, clock.now()
+    _keep_note(session, line, words)
+
+
+def _keep_note(session: Session, line: BankLine, words: str) -> None:
     private = session.get(BankLinePrivate, line.id)
     if private is None:
-        session.add(BankLinePrivate(line_id=line.id, note=note.strip()))
+        session.add(BankLinePrivate(line_id=line.id, note=words))
     else:
-        private.note = note.strip()
+        private.note = words
     session.flush()
-
-
-# kind, subject, amount as the bank shows it, day, reference
-_CANDIDATES = text(
-    """
-    SELECT * FROM (
-      SELECT 'settlement' AS kind, settlement.payout_id AS subject, settlement.amount_minor AS amount,
-             settlement.arrives_on AS day, settlement.bank_reference AS reference
-      FROM settlement JOIN merchant_account merchant ON merchant.id = settlement.merchant_account_id
-      WHERE merchant.book_id = :book_id AND settlement.entry_id IS NOT NULL
-      UNION ALL
-      SELECT 'settlement_returned', settlement.payout_id, -settlement.amount_minor, entry.effective_on,
-             settlement.bank_reference
-      FROM settlement JOIN entry ON entry.id = settlement.returned_entry_id
-      WHERE entry.book_id = :book_id
-      UNION ALL
-      SELECT 'recorded_donation', CAST(recorded.public_id AS text), recorded.amount_minor, recorded.received_on,
-             recorded.reference
-      FROM recorded_donation recorded
-      WHERE recorded.book_id = :book_id AND recorded.state = 'confirmed' AND recorded.channel <> 'platform'
-      UNION ALL
-      SELECT 'disbursement', entry.idempotency_key, -transfer.amount_minor, entry.effective_on, entry.reference
-      FROM entry
-      JOIN transfer ON transfer.entry_id = entry.id
-      JOIN account credit ON credit.id = transfer.credit_id AND credit.code = 'bank'
-      WHERE entry.book_id = :book_id AND entry.reason = 'disbursement_paid'
-    ) AS open_one
-    WHERE NOT EXISTS (SELECT FROM bank_line WHERE bank_line.book_id = :book_id
-                      AND bank_line.met = open_one.kind AND bank_line.subject = open_one.subject)
-    ORDER BY day, subject
-    """
-)

@@ -17,6 +17,7 @@ class BankMatch(StrEnum):
     SETTLEMENT = "settlement"
     SETTLEMENT_RETURNED = "settlement_returned"
     RECORDED_DONATION = "recorded_donation"
+    RECORDED_BATCH = "recorded_batch"
     DISBURSEMENT = "disbursement"
     BANK_CHARGE = "bank_charge"
     INTEREST = "interest"
@@ -31,6 +32,7 @@ _SENTENCES = {
     BankMatch.SETTLEMENT: N_("Settlement of the payment provider"),
     BankMatch.SETTLEMENT_RETURNED: N_("A settlement that the bank turned back"),
     BankMatch.RECORDED_DONATION: N_("Recorded donation"),
+    BankMatch.RECORDED_BATCH: N_("What another platform paid out"),
     BankMatch.DISBURSEMENT: N_("Paid to a school or supplier"),
     BankMatch.BANK_CHARGE: N_("Bank charge"),
     BankMatch.INTEREST: N_("Interest"),
@@ -63,8 +65,8 @@ class BankLine(Base, kw_only=True):
         ),
         CheckConstraint("amount_minor <> 0", name="amount"),
         CheckConstraint(
-            "met IN ('settlement', 'settlement_returned', 'recorded_donation', 'disbursement', 'bank_charge',"
-            " 'interest', 'explained')",
+            "met IN ('settlement', 'settlement_returned', 'recorded_donation', 'recorded_batch', 'disbursement',"
+            " 'bank_charge', 'interest', 'explained')",
             name="met",
         ),
         CheckConstraint("(met IS NULL) = (met_at IS NULL)", name="met_at"),
@@ -84,7 +86,8 @@ class BankLine(Base, kw_only=True):
     # What it was matched with: the provider's payout, the recorded donation's public id, an entry's reference.
     subject: Mapped[str | None] = mapped_column(default=None)
     entry_id: Mapped[int | None] = mapped_column(ForeignKey("entry.id"), default=None)  # of a charge or interest
-    met_by: Mapped[int | None] = mapped_column(default=None)  # empty: matched by reference, amount and day
+    # Empty: nobody but the program. Of a line that waits: who took back what was said of it.
+    met_by: Mapped[int | None] = mapped_column(default=None)
     met_at: Mapped[datetime | None] = mapped_column(default=None)
 
 

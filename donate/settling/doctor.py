@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 from donate import clock
 from donate.errors import BadSetting, DonateError
-from donate.payments.facts import AccountSeen, EndpointSeen
+from donate.payments.facts import AccountSeen, EndpointSeen, MethodsSeen
 from donate.payments.gateway import MerchantRef, ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from donate.payments.merchants import SandboxClosed, gateway_for, setting_of
 from donate.payments.stripe import API_VERSION
+from donate.payments.tariffs import methods_of
 from donate.settings import Settings
 from donate.settling.messages import handlers
 
@@ -75,6 +76,12 @@ def _examined(patient: Patient, settings: Settings) -> tuple[list[Finding], Acco
     if account is not None:
         exam.account(account, clock.now())
         try:
+            exam.methods(gateway.read_methods())
+        except DonateError as error:
+            exam.say(
+                "ways of paying", False, str(error), "Give the key the right to read payment method configurations."
+            )
+        try:
             exam.endpoints(gateway.read_endpoints())
         except DonateError as error:
             exam.say("endpoint", False, str(error), "Give the key the right to read webhook endpoints.")
@@ -135,6 +142,17 @@ class _Exam:
                 skew <= MOST_SKEW,
                 f"{int(skew.total_seconds())} s from the provider's",
                 "Set this machine's clock (NTP): signatures of messages are refused when it is minutes off.",
+            )
+
+    def methods(self, seen: MethodsSeen) -> None:
+        """Every way that the form offers must be one of the provider's page: else its donors are refused there."""
+        for method in methods_of(self._currency, clock.now().date(), self._merchant.tariff):
+            found = "switched on, without the right to it" if method in seen.lacks_right else "switched off"
+            self.say(
+                f"page offers {method}",
+                method in seen.is_on,
+                "yes" if method in seen.is_on else found,
+                f"Switch {method} on under Payment methods in the provider's dashboard, and ask for the right to it there.",
             )
 
     def endpoints(self, seen: Iterable[EndpointSeen]) -> None:

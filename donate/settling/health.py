@@ -10,10 +10,10 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from donate.ledger.models import Book, MerchantAccount
+from donate.ledger.models import MerchantAccount
 from donate.payments.queries import InboxHealth, inbox_health
 from donate.settling.differences import Difference
-from donate.settling.models import ProviderLine, Settlement, SettlementLine
+from donate.settling.models import ProviderLine, SettlementLine
 from donate.settling.run_models import ProviderSnapshot, ReconcileDifference, ReconcileRun
 
 SHOWN_DIFFERENCES = 100
@@ -127,16 +127,3 @@ def _differences(session: Session, run_id: int) -> list[ShownDifference]:
         )
         for row, ref in rows
     ]
-
-
-def settlements(session: Session, hosts: frozenset[str], most: int = 50) -> list[tuple[Settlement, str]]:
-    """The newest settlements of these hosts' books, each with its book's reference."""
-    rows = session.execute(
-        select(Settlement, Book.ref)
-        .join(MerchantAccount, MerchantAccount.id == Settlement.merchant_account_id)
-        .join(Book, Book.id == MerchantAccount.book_id)
-        .where(Book.host.in_(hosts))
-        .order_by(Settlement.id.desc())
-        .limit(most)
-    )
-    return [(settlement, book) for settlement, book in rows]

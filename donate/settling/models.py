@@ -22,6 +22,7 @@ class Met(StrEnum):
     REFUND = "refund"
     DISPUTE = "dispute"
     SETTLEMENT = "settlement"
+    OPENING = "opening"  # moved before the account was connected: in the one entry of what it held then
     SUSPENSE = "suspense"  # none of ours, or a kind that we do not know: booked against suspense
     UNBOOKED = "unbooked"  # of another currency than the book's: in no entry
 
@@ -35,6 +36,7 @@ _MET = {
     Met.REFUND: N_("A refund of ours"),
     Met.DISPUTE: N_("A dispute of ours"),
     Met.SETTLEMENT: N_("A settlement"),
+    Met.OPENING: N_("Held before the account was connected"),
     Met.SUSPENSE: N_("In suspense"),
     Met.UNBOOKED: N_("Not in the books"),
 }
@@ -71,7 +73,7 @@ class ProviderLine(Base, kw_only=True):
         UniqueConstraint("merchant_account_id", "line_id"),
         CheckConstraint("net_minor = amount_minor - fee_minor", name="net"),
         CheckConstraint(
-            "met IN ('charge', 'refund', 'dispute', 'settlement', 'suspense', 'unbooked')",
+            "met IN ('charge', 'refund', 'dispute', 'settlement', 'opening', 'suspense', 'unbooked')",
             name="met",
         ),
         CheckConstraint("(explained_at IS NULL) = (explanation IS NULL)", name="explained"),

@@ -98,6 +98,8 @@ SAMPLES: dict[str, Sample] = {
     "organiser.recorded_discard": _batch,
     "organiser.recorded_verdicts": _batch,
     "organiser.recorded_csv": _batch,
+    "organiser.bank_line": lambda world: {"line_id": world.settled.bank_line},
+    "organiser.settlement": lambda world: {"settlement_id": world.settled.settlement},
     "organiser.official_one": lambda world: {"public_id": world.recorded.official},
     "reviewer.campaign": _submitted,
     "reviewer.file": _file,

@@ -23,12 +23,16 @@ from donate.organisations.models import Organisation
 from donate.publiclog.models import LogLeaf
 from donate.sequencer import drain
 from donate.settings import Settings
+from donate.settling.lines import meet_waiting
+from donate.settling.models import Met
+from donate.settling.settlements import keep_payout
 from tests.campaigns import factories as campaigns
 from tests.files.factories import picture
 from tests.giving import factories as giving
 from tests.giving import recorded_factories as recording
 from tests.organisations import factories as organisations
 from tests.people import factories as people
+from tests.settling import factories as settling
 
 CANARY_NAME = "金丝雀李"
 CANARY_EMAIL = "canary.li@example.org"
@@ -75,6 +79,24 @@ class Recorded:
     official: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A settlement, and a line of the bank and one of the provider that wait to be explained."""
+
+    settlement: int
+    bank_line: int
+    provider_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """The request for a large donation that waits, and an alert about split ones."""
+
+    waiting: UUID
+    secret: str
+    alert: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """References of one of each thing, and people of every role."""
@@ -82,6 +104,7 @@ class World:
     app: Flask
     things: Things
     recorded: Recorded
+    settled: Settled
     secret: str
     log_index: int
     open_session: str
@@ -115,6 +138,7 @@ def build(app: Flask, database: Database, settings: Settings) -> World:
         app=app,
         things=things,
         recorded=recorded,
+        settled=_settled(settings),
         secret=giving.checkout(paid.public_id).secret,
         log_index=log_index,
         open_session=waiting.session_id or "",
@@ -133,6 +157,21 @@ def _recorded(paid: UUID, proof_sha256: bytes) -> Recorded:
         official.ask(session, behind, official.MadeOutTo(CANARY_NAME, None, CANARY_EMAIL))
         asked = session.scalars(select(OfficialReceipt.public_id)).one()
     return Recorded(waiting.public_id, booked.secret, batch.public_id, asked)
+
+
+def _settled(settings: Settings) -> Settled:
+    with transaction() as session:
+        settling.store(session, settling.line())
+    meet_waiting(settling.merchant(), settings)
+    keep_payout(settling.merchant(), settling.payout(), [settling.line(line_id="txn_2")], settings)
+    settling.upload(settling.row(words=CANARY_NAME, amount_minor=1490))
+    suspense = next(line for line in settling.lines() if line.met == Met.SUSPENSE)
+    return Settled(settling.settlement().id, settling.bank_lines()[0].id, suspense.id)
+
+
+def _large() -> Large:
+    asked = large.asked(name=CANARY_NAME, contact=CANARY_EMAIL, identity=CANARY_WORDS)
+    return Large(asked.public_id, asked.secret, large.alert(asked.book_id))
 
 
 def _organisations_of(session: Session, ref: str) -> tuple[str, str]:

@@ -3,26 +3,37 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from donate import clock
-from donate.db import transaction
+from donate.db import Database, transaction
 from donate.giving.merchants import merchant_of
 from donate.giving.models import Checkout
+from donate.ledger import checks
+from donate.ledger.models import Book
+from donate.ledger.provider_checks import PROVIDER_CHECKS
 from donate.payments.facts import BalanceLine, PayoutSeen
 from donate.payments.gateway import MerchantRef
 from donate.payments.models import SandboxObject
 from donate.payments.sandbox import payouts, ripening
 from donate.payments.sandbox.faults import Fault as Fault
+from donate.sequencer import drain
 from donate.settings import Settings
+from donate.settling import bank
+from donate.settling.bank_forms import StatementRow
+from donate.settling.bank_models import BankLine, BankStatement
 from donate.settling.lines import home_of, store_lines
 from donate.settling.models import ProviderLine, Settlement
 from donate.settling.reconcile import Report, reconcile
+from donate.settling.settlements import keep_payout
 from tests.giving import factories as giving
+from tests.giving import recorded_factories as recording
 
+_numbers = count(88_210_001)
 MERCHANT = giving.MERCHANT
 MONDAY = datetime(2026, 11, 2, 4, tzinfo=UTC)
 
@@ -133,3 +144,55 @@ def payout(**changes: Any) -> PayoutSeen:
 def store(session: Session, *given: BalanceLine) -> None:
     """Write down movements as a run does."""
     store_lines(session, home_of(session, MERCHANT), given)
+
+
+def row(**changes: Any) -> StatementRow:
+    """A line of the bank's statement: 14.91 came in today, its reference the settlement's."""
+    facts: dict[str, Any] = {
+        "booked_on": clock.now().date(),
+        "amount_minor": 1491,
+        "reference": "",
+        "running_number": f"{next(_numbers)}",
+        "words": "",
+    }
+    return StatementRow(**(facts | changes))
+
+
+def upload(*rows: StatementRow, ref: str = "yunxi") -> BankStatement:
+    """A statement of the campaign's host, as its treasurer uploads it."""
+    book = recording.book_of(ref)
+    with transaction() as session:
+        return bank.upload(session, session.get_one(Book, book.id), rows, by=903, sha256=bytes(32))
+
+
+def bank_lines() -> list[BankLine]:
+    with transaction() as session:
+        return list(session.scalars(select(BankLine).order_by(BankLine.id)))
+
+
+def said() -> list[str | None]:
+    """What each line of the bank was said to be, in order."""
+    return [one.met for one in bank_lines()]
+
+
+def failing(database: Database) -> list[str]:
+    """The provider's and the bank's checks that are red, and the ledger's own."""
+    drain(database)
+    with database.reading() as session:
+        results = checks.run_checks(session, (*checks.CHECKS, *PROVIDER_CHECKS))
+        return [result.name for result in results if not result.is_ok]
+
+
+def sent_to_bank(settings: Settings, **changes: Any) -> Settlement:
+    """A settlement that reached the bank: of 14.91, which 15.00 brought, unless a test says otherwise."""
+    give(settings)
+    changes = {"arrives_on": clock.now().date(), **changes}
+    with days_later(1):
+        run(settings)
+        charge = [one for one in lines() if one.checkout_id is not None][-1]
+        paid_out = line(
+            line_id=charge.line_id, kind=charge.kind, source_id=charge.source_id, amount_minor=1500, fee_minor=9
+        )
+        keep_payout(merchant(), payout(**changes), [paid_out], settings)
+    with transaction() as session:
+        return session.scalars(select(Settlement).order_by(Settlement.id.desc()).limit(1)).one()
