@@ -43,6 +43,7 @@ class Settings:
     sequencer_seconds: int = 60
     merge_delay_seconds: int = 300
     challenge: str = "wait"
+    refund_days: int = 30
     stripe_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     stripe_webhook_secrets: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
@@ -78,6 +79,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         sequencer_seconds=_count(env, "DONATE_SEQUENCER_SECONDS", 60, 1, 3600),
         merge_delay_seconds=_count(env, "DONATE_MERGE_DELAY_SECONDS", 300, 1, 86400),
         challenge=env.get("DONATE_CHALLENGE") or "wait",
+        refund_days=_count(env, "DONATE_REFUND_DAYS", 30, 0, 3650),
         stripe_keys=_by_merchant(env, "_KEY"),
         stripe_webhook_secrets={
             ref: tuple(secret for secret in given.split(",") if secret)

@@ -33,6 +33,9 @@ from donate.giving import (
     recorded_donor,
     recorded_organiser,
     recurring_donor,
+    refund_donor,
+    refund_organiser,
+    refund_staff,
 )
 from donate.giving import organiser as giving_organiser
 from donate.giving import public as giving_public
@@ -69,6 +72,7 @@ def hang_doors(app: Flask, settings: Settings, take_message: webhooks.Take) -> N
         giving_donor.ROUTES,
         recorded_donor.ROUTES,
         recurring_donor.ROUTES,
+        refund_donor.ROUTES,
         sandbox_donor.ROUTES if settings.is_sandbox else (),
     )
     hang(app, "session", session.ROUTES)
@@ -82,11 +86,20 @@ def hang_doors(app: Flask, settings: Settings, take_message: webhooks.Take) -> N
         recorded_organiser.ROUTES,
         recorded_batch_organiser.ROUTES,
         official_organiser.ROUTES,
+        refund_organiser.ROUTES,
         settling_organiser.ROUTES,
         guard=web_guards.organiser,
     )
     hang(app, "reviewer", campaigns_reviewer.ROUTES, guard=web_guards.reviewer)
-    hang(app, "staff", campaigns_staff.ROUTES, giving_staff.ROUTES, payments_staff.ROUTES, guard=web_guards.admin)
+    hang(
+        app,
+        "staff",
+        campaigns_staff.ROUTES,
+        giving_staff.ROUTES,
+        refund_staff.ROUTES,
+        payments_staff.ROUTES,
+        guard=web_guards.admin,
+    )
     hang(app, "auditor", auditing_auditor.ROUTES, guard=web_guards.auditor)
     hang(app, "webhooks", bare=webhooks.bare_routes(take_message))
 

@@ -76,11 +76,10 @@ def payment_of(session: Session, merchant: str, charge: ChargeSeen) -> Payment |
     return None if unbooked_id is None else payment_of_unbooked(session, unbooked_id)
 
 
-def payment_of_checkout(session: Session, checkout_id: int) -> Payment | None:
-    """A paid checkout, locked until the commit; None while it is not known to be paid."""
-    checkout = session.scalars(
-        select(Checkout).where(Checkout.id == checkout_id).with_for_update().execution_options(populate_existing=True)
-    ).one()
+def payment_of_checkout(session: Session, checkout_id: int, *, lock: bool = True) -> Payment | None:
+    """A paid checkout, locked until the commit unless it is only read; None while it is not known to be paid."""
+    query = select(Checkout).where(Checkout.id == checkout_id).execution_options(populate_existing=True)
+    checkout = session.scalars(query.with_for_update() if lock else query).one()
     if checkout.booked_as is None:
         return None
     booked_as = Booked(checkout.booked_as)

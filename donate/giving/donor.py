@@ -20,6 +20,7 @@ from donate.giving.recurring_page import promise_behind
 from donate.giving.rhythm import SEVERAL, MonthlyBelowCard, SeveralMonths, several_months
 from donate.giving.service import CheckoutOver, FormAlreadyUsed, NewCheckout
 from donate.giving.sync import sync_checkout
+from donate.giving.wish_queries import money_back_of
 from donate.money import Money, parse_amount
 from donate.payments.gateway import ProviderRefused, ProviderUnavailable
 from donate.same_site import require_same_site
@@ -184,6 +185,7 @@ def receipt(secret: str) -> Answer:
         behind = official.donations_behind(session, secret)
         shown = official_queries.shown_to_donor(session, behind)
         monthly = promise_behind(session, secret)
+        money_back = money_back_of(session, secret, settings.refund_days)
     codes = {
         receipt.log_index: qr_code(f"{settings.base_url}/{g.locale}/ledger/{receipt.log_index}")
         for receipt in page.receipts
@@ -197,6 +199,7 @@ def receipt(secret: str) -> Answer:
         official=shown,
         may_ask=official_queries.may_ask(shown, behind),
         monthly=monthly,
+        money_back=money_back,
     )
     return private_answer(html)
 

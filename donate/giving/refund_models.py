@@ -203,7 +203,15 @@ class RefundWish(Base, kw_only=True):
         CheckConstraint("(state = 'asked') = (decided_at IS NULL)", name="decided_at"),
         CheckConstraint("(state = 'accepted') = (refund_id IS NOT NULL)", name="refund_id"),
         Index(None, "checkout_id", "id"),
-        Index("refund_wish_asked_key", "checkout_id", unique=True, postgresql_where="state = 'asked'"),
+        # One open wish for each donation, and one for all of them.
+        Index(
+            "refund_wish_asked_key",
+            "checkout_id",
+            "donation_id",
+            unique=True,
+            postgresql_where="state = 'asked'",
+            postgresql_nulls_not_distinct=True,
+        ),
     )
 
 

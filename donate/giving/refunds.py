@@ -7,6 +7,7 @@ never send back more than came.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -117,11 +118,15 @@ def authorise_refund(
     amounts: Mapping[int, int] | None = None,
     amount_minor: int | None = None,
     note: str = "",
+    public_id: UUID | None = None,
 ) -> Refund:
     """Write down a refund of `amounts` (by donation id), of `amount_minor` of the payment, or of all that is left.
 
-    Raises ChargeUnknown, PaymentDisputed, NothingToRefund, RefundTooLarge, RefundNoteMissing, RefundNoteTooLong.
+    `public_id` comes with the form, so that a form sent twice is the same refund. Raises ChargeUnknown, PaymentDisputed, NothingToRefund, RefundTooLarge, RefundNoteMissing, RefundNoteTooLong.
     """
+    sent = session.scalars(select(Refund).where(Refund.public_id == public_id)).one_or_none() if public_id else None
+    if sent is not None and (sent.checkout_id, sent.unbooked_id) == (payment.checkout_id, payment.unbooked_id):
+        return sent
     words = clean_text(note, NOTE_LENGTH, RefundNoteTooLong)
     if origin is RefundOrigin.STAFF and not words:
         raise RefundNoteMissing
@@ -137,6 +142,7 @@ def authorise_refund(
     if not 0 < wanted <= left.amount_minor:
         raise RefundTooLarge(most=_plain(left.amount_minor, payment.currency))
     refund = Refund(
+        public_id=public_id if public_id is not None and sent is None else uuid4(),
         checkout_id=payment.checkout_id,
         unbooked_id=payment.unbooked_id,
         charge_id=payment.charge_id,

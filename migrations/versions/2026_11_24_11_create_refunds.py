@@ -109,7 +109,14 @@ def _create_wish() -> None:
     )
     op.create_index("refund_wish_checkout_id_id_ix", "refund_wish", ["checkout_id", "id"])
     asked = sa.text("state = 'asked'")
-    op.create_index("refund_wish_asked_key", "refund_wish", ["checkout_id"], unique=True, postgresql_where=asked)
+    op.create_index(
+        "refund_wish_asked_key",
+        "refund_wish",
+        ["checkout_id", "donation_id"],
+        unique=True,
+        postgresql_where=asked,
+        postgresql_nulls_not_distinct=True,
+    )
     wish = sa.Column("wish_id", sa.BigInteger(), sa.ForeignKey("refund_wish.id"), primary_key=True, autoincrement=False)
     words = [sa.Column(name, sa.String(), nullable=False) for name in ("words", "answer")]
     op.create_table("refund_wish_private", wish, *words)

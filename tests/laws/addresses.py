@@ -64,6 +64,20 @@ def _batch(world: World) -> dict[str, object]:
     return {"public_id": world.recorded.batch}
 
 
+def _payment(world: World) -> dict[str, object]:
+    return {"public_id": world.money_back.payment}
+
+
+def _refund(world: World) -> dict[str, object]:
+    return {"public_id": world.money_back.refund}
+
+
+def _wish(world: World) -> dict[str, object]:
+    return {"public_id": world.money_back.wish}
+
+
+
+
 SAMPLES: dict[str, Sample] = {
     "static": lambda _: {"name": "css/look.css"},
     "public.campaign": _campaign,
@@ -79,6 +93,7 @@ SAMPLES: dict[str, Sample] = {
     "donor.receipt": lambda world: {"secret": world.secret},
     "donor.recorded_receipt": lambda world: {"secret": world.recorded.secret},
     "donor.official_request": lambda world: {"secret": world.recorded.secret},
+    "donor.money_back": lambda world: {"secret": world.money_back.secret},
     "donor.pay": lambda world: {"session_id": world.open_session},
     "organiser.campaign": _campaign,
     "organiser.campaign_edit": _campaign,
@@ -101,8 +116,16 @@ SAMPLES: dict[str, Sample] = {
     "organiser.bank_line": lambda world: {"line_id": world.settled.bank_line},
     "organiser.settlement": lambda world: {"settlement_id": world.settled.settlement},
     "organiser.official_one": lambda world: {"public_id": world.recorded.official},
+    "organiser.payment": _payment,
+    "organiser.payment_refund": _payment,
+    "organiser.refund": _refund,
+    "organiser.refund_wish": _wish,
     "reviewer.campaign": _submitted,
     "reviewer.file": _file,
+    "staff.payment": _payment,
+    "staff.payment_refund": _payment,
+    "staff.refund": _refund,
+    "staff.refund_wish": _wish,
     "staff.complaint": lambda world: {"complaint_id": world.things.complaint_id},
     "webhooks.receive": lambda world: {"provider": "sandbox", "merchant": world.merchant},
 }

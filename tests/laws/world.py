@@ -15,7 +15,8 @@ from donate.campaigns.photos import declare
 from donate.db import Database, transaction
 from donate.files.photo import read_photo
 from donate.files.store import Store
-from donate.giving import official
+from donate.giving import official, wishes
+from donate.giving.models import Donation
 from donate.giving.official_models import OfficialReceipt
 from donate.giving.recurring_models import Recurring
 from donate.giving.rhythm import Rhythm
@@ -28,6 +29,7 @@ from donate.settling.models import Met
 from donate.settling.settlements import keep_payout
 from tests.campaigns import factories as campaigns
 from tests.files.factories import picture
+from tests.giving import back
 from tests.giving import factories as giving
 from tests.giving import recorded_factories as recording
 from tests.organisations import factories as organisations
@@ -80,6 +82,16 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class MoneyBack:
+    """A payment with a refund of one donation, and its donor's wish for the other."""
+
+    payment: UUID
+    secret: str
+    refund: UUID
+    wish: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """A settlement, and a line of the bank and one of the provider that wait to be explained."""
 
@@ -104,6 +116,7 @@ class World:
     app: Flask
     things: Things
     recorded: Recorded
+    money_back: MoneyBack
     settled: Settled
     secret: str
     log_index: int
@@ -128,6 +141,7 @@ def build(app: Flask, database: Database, settings: Settings) -> World:
     giving.deliver(app.test_client(), settings)
     recorded = _recorded(paid.public_id, bytes.fromhex(things.sha256))
     drain(database)
+    money_back = _money_back(settings)
     waiting = giving.opened(settings)
     giving.opened(settings, method="card", name=CANARY_NAME, rhythm=Rhythm(is_monthly=True))
     with transaction() as session:
@@ -139,6 +153,7 @@ def build(app: Flask, database: Database, settings: Settings) -> World:
         things=things,
         recorded=recorded,
         settled=_settled(settings),
+        money_back=money_back,
         secret=giving.checkout(paid.public_id).secret,
         log_index=log_index,
         open_session=waiting.session_id or "",
@@ -157,6 +172,16 @@ def _recorded(paid: UUID, proof_sha256: bytes) -> Recorded:
         official.ask(session, behind, official.MadeOutTo(CANARY_NAME, None, CANARY_EMAIL))
         asked = session.scalars(select(OfficialReceipt.public_id)).one()
     return Recorded(waiting.public_id, booked.secret, batch.public_id, asked)
+
+
+def _money_back(settings: Settings) -> MoneyBack:
+    lines = (("yunxi", 1500), ("yunxi", 700))
+    made = back.paid(settings, *lines, email=CANARY_EMAIL, name=CANARY_NAME, name_is_public=False)
+    refund = back.asked_for(made, 300)
+    with transaction() as session:
+        of = session.scalars(select(Donation.public_id).where(Donation.checkout_id == made.id)).first()
+        wish = wishes.ask(session, made.secret, donation=of, words=CANARY_WORDS, wish_id=None, days=30).public_id
+    return MoneyBack(made.public_id, made.secret, refund.public_id, wish)
 
 
 def _settled(settings: Settings) -> Settled:
