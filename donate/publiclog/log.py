@@ -56,6 +56,8 @@ def append(session: Session, lines: Sequence[Line]) -> None:
 
 def opened(session: Session, keys: Sequence[str]) -> set[str]:
     """Which of these (`book:…`, `account:…`, `campaign:…`) the log has opened already."""
+    if not keys:
+        return set()
     found = session.scalars(text("SELECT opens FROM log_leaf WHERE opens = ANY(:keys)"), {"keys": list(keys)})
     return {key for key in found if key is not None}
 

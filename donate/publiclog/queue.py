@@ -4,7 +4,7 @@ Below the floor only commits that came late can wait. (The index entries of ever
 while an old snapshot lives; reading across them made a poll 24 times slower.)
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -75,9 +75,18 @@ def read_late(session: Session, entry_ids: Sequence[int]) -> list[WaitingEntry]:
     return _entries(session, _READ_LATE, {"ids": list(entry_ids)})
 
 
-def read_accounts(session: Session, entries: Iterable[WaitingEntry]) -> dict[int, AccountFacts]:
-    """Every account that these entries move, by id."""
-    ids = {account_id for entry in entries for debit, credit, _ in entry.legs for account_id in (debit, credit)}
+def accounts_of(entries: Iterable[WaitingEntry]) -> set[int]:
+    """Ids of every account that these entries move."""
+    return {account_id for entry in entries for debit, credit, _ in entry.legs for account_id in (debit, credit)}
+
+
+def read_accounts(
+    session: Session, entries: Iterable[WaitingEntry], known: Set[int] = frozenset()
+) -> dict[int, AccountFacts]:
+    """Every account that these entries move, by id, but those that are `known` already."""
+    ids = accounts_of(entries) - known
+    if not ids:
+        return {}
     rows: Iterable[Any] = session.execute(_READ_ACCOUNTS, {"ids": list(ids)})
     accounts = [AccountFacts(*row) for row in rows]
     return {account.id: account for account in accounts}
