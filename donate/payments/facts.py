@@ -189,5 +189,16 @@ class AccountSeen:
     may_charge: bool
     may_pay_out: bool
     payout_interval: str | None  # daily, weekly, monthly; "manual" has no list of what a payout pays out
-    takes_cards: bool  # the wallets have no such right of their own: they are switched on in the dashboard
+    takes_cards: bool
     answered_at: datetime | None  # the provider's clock, to the second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodsSeen:
+    """Which ways of paying the provider's page offers for this account, by our names.
+
+    `is_on`: switched on, and the account has the right to it. `lacks_right`: switched on, but the right is still missing.
+    """
+
+    is_on: frozenset[str]
+    lacks_right: frozenset[str] = frozenset()

@@ -15,6 +15,7 @@ from donate.payments.facts import (
     DisputeSeen,
     EndpointSeen,
     FraudWarning,
+    MethodsSeen,
     PayoutSeen,
     RecurringCharge,
     RecurringSeen,
@@ -303,4 +304,8 @@ class Gateway(Protocol):
 
     def read_endpoints(self) -> tuple[EndpointSeen, ...]:
         """Where the account's messages go."""
+        ...
+
+    def read_methods(self) -> MethodsSeen:
+        """Which ways of paying a page offers that names none but those which we know."""
         ...

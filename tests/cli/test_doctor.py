@@ -15,6 +15,7 @@ from donate.db import Database, Role, transaction
 from donate.ledger.books import open_book, open_merchant_account
 from donate.payments.facts import AccountSeen, EndpointSeen
 from donate.payments.sandbox import store
+from donate.payments.sandbox.account import method
 from donate.payments.stripe import API_VERSION
 from donate.settings import Settings
 from donate.settling.doctor import Patient, _Exam
@@ -24,6 +25,7 @@ from tests.payments import factories as make
 from tests.payments.annotations import faults_of
 
 Doctor = Callable[..., Result]
+METHODS = "payment_method_configuration"
 
 
 @pytest.fixture
@@ -47,8 +49,12 @@ def account(ref: str, *, currency: str = "CNY", provider: str = "sandbox") -> No
 def plant(kind: str, merchant: str, of: Settings, /, **changes: Any) -> None:
     """Let the sandbox's account or endpoint differ from what a careful operator set up."""
     client = make.sdk(of, make.merchant(merchant)).v1
-    as_it_is = client.accounts.retrieve_current() if kind == "account" else client.webhook_endpoints.list().data[0]
-    body = {**json.loads(str(as_it_is)), **changes}
+    as_it_is: dict[str, Callable[[], Any]] = {
+        "account": client.accounts.retrieve_current,
+        "payment_method_configuration": lambda: client.payment_method_configurations.list().data[0],
+        "webhook_endpoint": lambda: client.webhook_endpoints.list().data[0],
+    }
+    body = {**json.loads(str(as_it_is[kind]())), **changes}
     with transaction() as session:
         store.add(session, merchant, body, clock.now())
 
@@ -64,6 +70,8 @@ def test_an_account_set_up_with_care_lacks_nothing(doctor: Doctor) -> None:
     assert (answer.exit_code, "Nothing is missing." in answer.output) == (0, True), answer.output
     assert "missing " not in answer.output
     assert "ok      lunch: payout schedule: daily" in answer.output
+    assert "ok      lunch: page offers wechat_pay: yes" in answer.output
+    assert "ok      lunch: clock: 0 s from the provider's" in answer.output
     assert "ok      rice: currency: settles in HKD, the book is in HKD" in answer.output
 
 
@@ -75,6 +83,15 @@ def test_an_account_set_up_with_care_lacks_nothing(doctor: Doctor) -> None:
         ("account", {"payouts_enabled": False}, "pays out", "name its bank account"),
         ("account", {"capabilities": {"card_payments": "pending"}}, "cards", "right to take cards"),
         ("account", {"settings": None}, "payout schedule", "Choose automatic payouts"),
+        (
+            METHODS,
+            {"wechat_pay": method(available=False, wanted=False)},
+            "page offers wechat_pay",
+            "Switch wechat_pay on",
+        ),
+        (METHODS, {"alipay": method(available=False)}, "page offers alipay", "ask for the right to it"),
+        (METHODS, {"alipay": None}, "page offers alipay", "Switch alipay on"),
+        (METHODS, {"card": method(available=False)}, "page offers card", "Switch card on"),
         ("webhook_endpoint", {"url": "https://elsewhere.example/hook"}, "endpoint", "/webhooks/sandbox/lunch"),
         ("webhook_endpoint", {"status": "disabled"}, "endpoint", "Switch it on"),
         ("webhook_endpoint", {"enabled_events": ["charge.updated"]}, "kinds of messages", "checkout.session.completed"),
@@ -93,6 +110,24 @@ def test_what_is_missing_is_named_with_what_to_do(
     found = missing(answer)
     assert list(found) == [name]
     assert todo in found[name]
+
+
+@pytest.mark.parametrize("changes", [{"is_default": False}, {"active": False}, {"application": "ca_1"}])
+def test_a_configuration_that_pages_do_not_use_offers_nothing(
+    doctor: Doctor, settings: Settings, changes: dict[str, Any]
+) -> None:
+    account("lunch")
+    plant(METHODS, "lunch", settings, **changes)
+    found = missing(doctor("--json"))
+    assert list(found) == ["page offers alipay", "page offers wechat_pay", "page offers card"]
+
+
+def test_a_right_that_is_lacking_is_told_from_a_switch_that_is_off(doctor: Doctor, settings: Settings) -> None:
+    account("lunch")
+    plant(METHODS, "lunch", settings, alipay=method(available=False), card=method(available=False, wanted=False))
+    answer = doctor().output
+    assert "missing lunch: page offers alipay: switched on, without the right to it" in answer
+    assert "missing lunch: page offers card: switched off" in answer
 
 
 def test_an_endpoint_for_all_kinds_is_enough(doctor: Doctor, settings: Settings) -> None:
@@ -184,9 +219,14 @@ def test_the_address_looked_for_is_the_one_that_is_served(settings: Settings) ->
 def test_the_sandboxs_account_and_endpoint_are_what_the_sdk_says(database: Database, settings: Settings) -> None:
     account("lunch")
     client = make.sdk(settings).v1
-    account_body, endpoints = (
-        json.loads(str(found)) for found in (client.accounts.retrieve_current(), client.webhook_endpoints.list())
+    account_body, endpoints, methods = (
+        json.loads(str(found))
+        for found in (
+            client.accounts.retrieve_current(),
+            client.webhook_endpoints.list(),
+            client.payment_method_configurations.list(),
+        )
     )
     capabilities = account_body.pop("capabilities")  # its class is one that the checker does not read
-    assert (faults_of(account_body), faults_of(endpoints)) == ([], [])
+    assert (faults_of(account_body), faults_of(endpoints), faults_of(methods)) == ([], [], [])
     assert set(capabilities) <= set(stripe.Account.Capabilities.__annotations__)

@@ -24,6 +24,7 @@ CLASSES: dict[str, Any] = {
     "payout": stripe.Payout,
     "radar.early_fraud_warning": stripe.radar.EarlyFraudWarning,
     "account": stripe.Account,
+    "payment_method_configuration": stripe.PaymentMethodConfiguration,
     "webhook_endpoint": stripe.WebhookEndpoint,
     "customer": stripe.Customer,
     "subscription": stripe.Subscription,

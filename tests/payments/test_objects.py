@@ -151,6 +151,7 @@ ASKED: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
     ("GET", "/v1/events"): ("", {"limit": 100}),
     ("GET", "/v1/balance"): ("", {}),
     ("GET", "/v1/account"): ("", {}),
+    ("GET", "/v1/payment_method_configurations"): ("", {}),
     ("GET", "/v1/webhook_endpoints"): ("", {}),
     ("GET", "/v1/customers/<id>"): ("customer", {}),
     ("GET", "/v1/subscriptions"): ("", {}),

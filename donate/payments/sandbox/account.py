@@ -1,6 +1,6 @@
-"""The account itself and its one webhook endpoint, as an operator who did everything right has set them up.
+"""The account itself, its ways of paying and its one webhook endpoint, as an operator who did everything right sets them up.
 
-A row of the kind `account` or `webhook_endpoint` takes their place, for showing what is missing.
+A row of the kind `account`, `payment_method_configuration` or `webhook_endpoint` takes their place, for showing what is missing.
 """
 
 from sqlalchemy import text
@@ -13,6 +13,7 @@ from donate.payments.sandbox.deliveries import webhook_path
 from donate.payments.sandbox.objects import Body
 from donate.payments.sandbox.request import Request
 from donate.payments.stripe.client import API_VERSION
+from donate.payments.tariffs import METHODS
 
 
 def retrieve(session: Session, request: Request) -> Body:
@@ -24,6 +25,35 @@ def list_endpoints(session: Session, request: Request) -> Body:
     request.params(p.LIST)
     found = _stored(session, request, "webhook_endpoint") or endpoint(request)
     return {"object": "list", "url": "/v1/webhook_endpoints", "has_more": False, "data": [found]}
+
+
+def list_methods(session: Session, request: Request) -> Body:
+    request.params({**p.LIST, "active": p.boolean, "application": p.string(255)})
+    found = _stored(session, request, "payment_method_configuration") or methods(request)
+    return {"object": "list", "url": "/v1/payment_method_configurations", "has_more": False, "data": [found]}
+
+
+def methods(request: Request) -> Body:
+    return {
+        "id": f"pmc_sandbox{request.merchant.ref.encode().hex()}",
+        "object": "payment_method_configuration",
+        "active": True,
+        "application": None,
+        "is_default": True,
+        "livemode": False,
+        "name": "Default",
+        "parent": None,
+        **{name: method(available=True) for name in METHODS},
+    }
+
+
+def method(*, available: bool, wanted: bool = True) -> Body:
+    """One way of paying within a configuration. `available`: wanted, and the account has the right to it."""
+    value = "on" if wanted else "off"
+    return {
+        "available": available,
+        "display_preference": {"overridable": None, "preference": value, "value": value},
+    }
 
 
 def account(currency: str, request: Request) -> Body:

@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from email.utils import format_datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,7 @@ ROUTES: list[tuple[str, str, Route]] = [
     ("GET", "/v1/events", events.list_all),
     ("GET", "/v1/balance", reads.balance),
     ("GET", "/v1/account", account.retrieve),
+    ("GET", "/v1/payment_method_configurations", account.list_methods),
     ("GET", "/v1/webhook_endpoints", account.list_endpoints),
     ("GET", "/v1/customers/<id>", reads.retrieve("customer", "id")),
     ("GET", "/v1/subscriptions", subscriptions.list_all),
@@ -100,6 +102,7 @@ class SandboxApi:
         """Raises NoAnswer where none is to arrive: whoever serves this ends the connection."""
         request_id = "req_" + secrets.token_hex(7)
         headers = {"Content-Type": "application/json", "Request-Id": request_id, "Stripe-Version": API_VERSION}
+        headers["Date"] = format_datetime(clock.now(), usegmt=True)
         try:
             request = self._request(environ, request_id)
             key = request.cause.idempotency_key

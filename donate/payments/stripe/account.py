@@ -5,8 +5,9 @@ from email.utils import parsedate_to_datetime
 
 import stripe
 
-from donate.payments.facts import AccountSeen, EndpointSeen
+from donate.payments.facts import AccountSeen, EndpointSeen, MethodsSeen
 from donate.payments.stripe.words import in_our_words
+from donate.payments.tariffs import METHODS
 
 _PAGE = 100
 
@@ -44,11 +45,21 @@ class AccountCalls:
             for endpoint in found
         )
 
+    def read_methods(self) -> MethodsSeen:
+        """By the account's default configuration of payment methods, which a session uses that names no other."""
+        with in_our_words():
+            page = self._client.v1.payment_method_configurations.list({"limit": _PAGE})
+            found = [one for one in page.auto_paging_iter() if one.is_default and one.active and not one.application]
+        shown = {name: method for one in found for name in METHODS if (method := getattr(one, name, None)) is not None}
+        wanted = {name for name, method in shown.items() if method.display_preference.value == "on"}
+        is_on = frozenset(name for name in wanted if shown[name].available)
+        return MethodsSeen(is_on=is_on, lacks_right=frozenset(wanted - is_on))
+
 
 def _answered_at(account: stripe.Account) -> datetime | None:
     """The provider's clock, as its answer's Date header has it: whole seconds."""
     answer = account.last_response
-    date = answer.headers.get("Date") if answer is not None else None
+    date = answer.headers.get("date") if answer is not None else None
     try:
         return parsedate_to_datetime(date) if date else None
     except ValueError:
