@@ -19,6 +19,7 @@ from donate.db import Database, Role, bind, embedded
 from donate.db.migrate import migrate
 from donate.people import limits, passwords
 from donate.settings import Settings, read_settings
+from tests.payments import stages
 
 TEMPLATE = "donate_template"
 # A larger table is truncated; of a smaller one the rows are deleted, which is far cheaper.
@@ -54,6 +55,15 @@ class Together(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Together:
     return Together(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A key that these tests must never see ends the run before it begins."""
+    stages.given_key()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(stages.summary(terminalreporter.stats))
 
 
 class CompiledTemplates(BytecodeCache):

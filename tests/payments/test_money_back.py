@@ -11,7 +11,6 @@ from donate.payments.gateway import (
     NoSuchSession,
     ProviderRefused,
     RefundRefused,
-    SameKeyOtherRequest,
 )
 from donate.payments.merchants import gateway_for
 from donate.payments.sandbox import disputes, outcomes, refunds
@@ -43,31 +42,6 @@ def test_a_whole_refund_returns_the_amount_and_keeps_the_fee(database: Database,
     assert total(settings) == -FEE
     charge = gateway.read_charge(charge_id)
     assert (charge.refunded_minor, charge.fee_minor, charge.refunds) == (1500, FEE, (seen,))
-
-
-def test_the_same_row_is_the_same_refund(database: Database, settings: Settings) -> None:
-    gateway = gateway_for(make.merchant(), settings)
-    request = make.refund_request(make.paid_charge(settings), 500)
-    assert gateway.refund(request) == gateway.refund(request)
-    changed = make.refund_request(request.charge_id, 600, public_id=request.public_id)
-    with pytest.raises(SameKeyOtherRequest):
-        gateway.refund(changed)
-    assert gateway.read_charge(request.charge_id).refunded_minor == 500
-
-
-def test_partial_refunds_add_up_and_never_pass_what_was_paid(database: Database, settings: Settings) -> None:
-    gateway, charge_id = gateway_for(make.merchant(), settings), make.paid_charge(settings)
-    for amount in (500, 400):
-        gateway.refund(make.refund_request(charge_id, amount))
-    with pytest.raises(RefundRefused):
-        gateway.refund(make.refund_request(charge_id, 601))
-    gateway.refund(make.refund_request(charge_id, 600))
-    charge = gateway.read_charge(charge_id)
-    assert sorted(refund.amount_minor for refund in charge.refunds) == [400, 500, 600]
-    assert charge.refunded_minor == 1500
-    with pytest.raises(RefundRefused) as caught:
-        gateway.refund(make.refund_request(charge_id, 1))
-    assert caught.value.facts["code"] == "charge_already_refunded"
 
 
 def test_what_was_refused_is_refused_again_under_its_key(database: Database, settings: Settings) -> None:
