@@ -28,6 +28,10 @@ from donate.campaigns import reviewer as campaigns_reviewer
 from donate.campaigns import staff as campaigns_staff
 from donate.giving import donor as giving_donor
 from donate.giving import (
+    large_donor,
+    large_form_donor,
+    large_organiser,
+    large_reviewer,
     official_organiser,
     recorded_batch_organiser,
     recorded_donor,
@@ -36,6 +40,7 @@ from donate.giving import (
     refund_donor,
     refund_organiser,
     refund_staff,
+    splits_staff,
 )
 from donate.giving import organiser as giving_organiser
 from donate.giving import public as giving_public
@@ -72,6 +77,8 @@ def hang_doors(app: Flask, settings: Settings, take_message: webhooks.Take) -> N
         giving_donor.ROUTES,
         recorded_donor.ROUTES,
         recurring_donor.ROUTES,
+        large_form_donor.ROUTES,
+        large_donor.ROUTES,
         refund_donor.ROUTES,
         sandbox_donor.ROUTES if settings.is_sandbox else (),
     )
@@ -86,17 +93,19 @@ def hang_doors(app: Flask, settings: Settings, take_message: webhooks.Take) -> N
         recorded_organiser.ROUTES,
         recorded_batch_organiser.ROUTES,
         official_organiser.ROUTES,
+        large_organiser.ROUTES,
         refund_organiser.ROUTES,
         settling_organiser.ROUTES,
         guard=web_guards.organiser,
     )
-    hang(app, "reviewer", campaigns_reviewer.ROUTES, guard=web_guards.reviewer)
+    hang(app, "reviewer", campaigns_reviewer.ROUTES, large_reviewer.ROUTES, guard=web_guards.reviewer)
     hang(
         app,
         "staff",
         campaigns_staff.ROUTES,
         giving_staff.ROUTES,
         refund_staff.ROUTES,
+        splits_staff.ROUTES,
         payments_staff.ROUTES,
         guard=web_guards.admin,
     )

@@ -17,11 +17,10 @@ from donate import db
 from donate.campaigns import complaints
 from donate.db import Database, Role, reading, transaction
 from donate.errors import DonateError
-from donate.giving import tries
-from donate.giving import recurring_closing, recurring_sync
+from donate.giving import recurring_closing, recurring_sync, splits, tries
 from donate.giving.checks import ALL_CHECKS
 from donate.giving.refund_sync import sync_money_back
-from donate.giving.retention import forget_unpaid
+from donate.giving.retention import forget_large, forget_unpaid
 from donate.giving.sync import sync_stale
 from donate.ledger import checks
 from donate.log_lines import fault_of
@@ -117,10 +116,18 @@ def purge_limits(settings: Settings) -> int:
         return limits.purge(session) + tries.forget(session)
 
 
+def watch_splits(settings: Settings) -> int:
+    """Look for large donations that were split into smaller ones; how many payments an alert took up."""
+    limits.bind_key(settings.secret_key)
+    with transaction() as session:
+        return splits.watch(session)
+
+
 def forget_private(_: Settings) -> int:
     """Erase what people told us and nobody needs any more; how many rows."""
     with transaction(Role.ERASER) as session:
-        return forget_unpaid(session) + forget_bodies(session) + complaints.forget_contacts(session)
+        unpaid = forget_unpaid(session) + forget_large(session)
+        return unpaid + forget_bodies(session) + complaints.forget_contacts(session)
 
 
 def purge_jobs(_: Settings) -> int:
@@ -201,6 +208,12 @@ JOBS = (
         run=tidy_sandbox,
         sentence="Forgets the sandbox's old answers and messages.",
         in_sandbox_only=True,
+    ),
+    Job(
+        name="watch_splits",
+        schedule="33 * * * *",
+        run=watch_splits,
+        sentence="Looks for large donations that were split into smaller ones.",
     ),
     Job(
         name="forget_private",

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as Answer
 from donate import clock
 from donate.db import reading
 from donate.errors import DonateError
-from donate.giving import forms, official, official_queries, token, tries
+from donate.giving import forms, large_form_donor, official, official_queries, rules, token, tries
 from donate.giving.admission import ChallengeNeeded, MethodPaused, TooMuchUnpaid, require_admitted
 from donate.giving.challenge import Question, challenge_of
 from donate.giving.payment import begin_payment
@@ -60,6 +60,8 @@ def _send(page: GivePage) -> Answer:
         errors |= bad.errors
     if errors or form_token is None:
         return _form(page, forms.as_meant(request.form), errors, sent if form_token else None)
+    if rules.is_large(form.amount_minor, page.terms.currency):
+        return large_form_donor.explain(page, form, sent)
     new = NewCheckout(
         public_id=form_token.checkout,
         book_id=page.campaign.book_id,
@@ -122,8 +124,8 @@ def _several(page: GivePage, typed: Mapping[str, str], errors: dict[str, DonateE
     is_small = isinstance(error, MonthlyBelowCard | forms.AmountBelowCard | forms.AmountTooSmall)
     if amount is None or not (is_small or typed.get("rhythm", "").startswith(SEVERAL)):
         return ()
-    largest = page.terms.rule(page.terms.methods[0]).largest_minor
-    return several_months(Money(amount, page.terms.currency), page.terms.minimum_minor, largest)
+    month, least = Money(amount, page.terms.currency), page.terms.minimum_minor
+    return several_months(month, least, page.terms.largest_offered_minor)
 
 
 def _asked_for(page: GivePage) -> dict[str, str]:

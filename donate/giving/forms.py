@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from donate import text
 from donate.errors import N_, DonateError
+from donate.giving import rules
 from donate.giving.rhythm import CARD, FIELD, MonthlyBelowCard, MonthlyByCardOnly, Rhythm, read_rhythm
 from donate.money import EXPONENTS, AmountBeyondBounds, AmountTooPrecise, Money, UnknownCurrency, parse_amount
 from donate.payments import tariffs
@@ -47,6 +48,23 @@ class AmountBelowCard(DonateError):
 
 class AmountTooLarge(DonateError):
     sentence = N_("The largest donation here is %(largest)s. For more, please write to the charity.")
+    field = OWN
+
+
+class LargeMonthly(DonateError):
+    """Each month would be a large donation, and every one of them wants to be accepted."""
+
+    sentence = N_(
+        "From %(threshold)s on a donation is agreed on with the charity first, so it cannot be monthly. Give once, or less."
+    )
+    field = OWN
+
+
+class LargeTogether(DonateError):
+    sentence = N_(
+        "From %(threshold)s on a donation is agreed on with the charity first, for one campaign at a time. "
+        "Please give to them one by one."
+    )
     field = OWN
 
 
@@ -95,9 +113,19 @@ class Terms:
         """The smallest amount that any way of paying takes."""
         return min(self.rule(method).minimum_minor for method in self.methods)
 
+    @property
+    def large_from(self) -> Money:
+        """From which amount on a donation is accepted by two people before it is paid."""
+        return rules.large_from(self.currency)
+
+    @property
+    def largest_offered_minor(self) -> int:
+        """The largest amount that is simply taken."""
+        return min(self.rule(self.methods[0]).largest_minor, self.large_from.minor - 1)
+
     def offered(self, price_minor: int) -> tuple[int, ...]:
         """The amounts that a form offers beside its open field, in units of this price: only what can be paid."""
-        largest = self.rule(self.methods[0]).largest_minor
+        largest = self.largest_offered_minor
         counts = tuple(count for count in OFFERED if self.minimum_minor <= count * price_minor <= largest)
         return counts[:MOST_OFFERED]
 
@@ -292,6 +320,10 @@ def _check_size(total: int, method: str | None, terms: Terms, name: str, bad: Ba
         error = AmountBelowCard(minimum=Money(rule.minimum_minor, terms.currency), other=Money(least, terms.currency))
     elif total > rule.largest_minor:
         error = _too_large(rule, terms)
+    elif rules.is_large(total, terms.currency) and rhythm.is_monthly:
+        error = LargeMonthly(threshold=terms.large_from)
+    elif rules.is_large(total, terms.currency) and name != OWN:
+        error = LargeTogether(threshold=terms.large_from)
     if error is not None:
         bad.errors[name] = error
 

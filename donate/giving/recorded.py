@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.campaigns.models import Campaign
 from donate.errors import N_, DonateError, NotFound
+from donate.giving import rules
 from donate.giving.official import void_of_recorded
 from donate.giving.recorded_models import (
     Channel,
@@ -50,6 +51,15 @@ class NoFundYet(DonateError):
         "“%(campaign)s” is no campaign of this host with a fund to book into; a campaign gets one when it is filed."
     )
     field = "campaign"
+
+
+class AgreementMissing(DonateError):
+    """A large donation, by the rule pack, is taken under a written agreement."""
+
+    sentence = N_(
+        "From %(threshold)s on a donation has a written agreement; write where it is kept, such as its number."
+    )
+    field = "agreement"
 
 
 class OwnEntry(DonateError):
@@ -105,6 +115,13 @@ class NewRecorded:
     campaign_ref: str
     name: str | None = None
     name_is_public: bool = False
+    agreement: str = ""  # where the written agreement is kept; large donations have one
+
+
+def require_agreement(new: NewRecorded, currency: str) -> None:
+    """Raises AgreementMissing for a large donation that names none."""
+    if rules.is_large(new.amount_minor, currency) and not new.agreement:
+        raise AgreementMissing(threshold=rules.large_from(currency))
 
 
 def new_secret() -> str:
@@ -117,10 +134,11 @@ def enter(
 ) -> RecordedDonation:
     """Write down money that arrived; nothing is booked before another person confirms it.
 
-    Raises NoFundYet, RecordedBefore.
+    Raises NoFundYet, RecordedBefore, AgreementMissing.
     """
     if new.campaign_ref not in funded_campaigns(session, book_id):
         raise NoFundYet(campaign=new.campaign_ref)
+    require_agreement(new, session.get_one(Book, book_id).currency)
     recorded_id = session.scalar(
         insert(RecordedDonation)
         .values(
@@ -141,6 +159,7 @@ def enter(
             entered_by=by,
             entered_at=clock.now(),
             decline_reason="",
+            agreement=new.agreement,
         )
         .on_conflict_do_nothing()
         .returning(RecordedDonation.id)

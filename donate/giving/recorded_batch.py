@@ -225,6 +225,7 @@ def _row(row: BatchRow) -> dict[str, object]:
         "campaign_ref": new.campaign_ref,
         "name": new.name,
         "name_is_public": new.name_is_public,
+        "agreement": new.agreement,
         "secret": new_secret(),
     }
 
@@ -301,14 +302,14 @@ _ENTER = text(
     WITH given AS (
       SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS new(
         public_id uuid, source_key text, reference text, reference_key text, amount_minor bigint, received_on date,
-        campaign_ref text, name text, name_is_public boolean, secret text)
+        campaign_ref text, name text, name_is_public boolean, agreement text, secret text)
     ), written AS (
       INSERT INTO recorded_donation (
         public_id, book_id, batch_id, channel, source, source_key, reference, reference_key, amount_minor,
-        received_on, campaign_ref, name_is_public, secret, state, entered_by, entered_at, decline_reason)
+        received_on, campaign_ref, name_is_public, agreement, secret, state, entered_by, entered_at, decline_reason)
       SELECT given.public_id, batch.book_id, batch.id, 'platform', batch.source, given.source_key, given.reference,
              given.reference_key, given.amount_minor, given.received_on, given.campaign_ref, given.name_is_public,
-             given.secret, 'entered', :by, :now, ''
+             given.agreement, given.secret, 'entered', :by, :now, ''
       FROM given CROSS JOIN recorded_batch batch
       WHERE batch.id = :batch_id
       ORDER BY given.reference_key

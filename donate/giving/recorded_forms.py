@@ -7,7 +7,7 @@ from datetime import date
 from typing import TypeVar
 
 from donate.errors import N_, DonateError
-from donate.giving.recorded import NewRecorded
+from donate.giving.recorded import AgreementMissing, NewRecorded, require_agreement
 from donate.giving.recorded_models import Channel
 from donate.giving.reference_key import key_of
 from donate.giving.uploaded_table import TableRow, read_table
@@ -17,6 +17,7 @@ from donate.text import TextTooLong, clean_line
 SOURCE_LENGTH = 60
 REFERENCE_LENGTH = 80
 NAME_LENGTH = 60
+AGREEMENT_LENGTH = 80
 EARLIEST = date(2000, 1, 1)
 Read = TypeVar("Read")
 
@@ -28,6 +29,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "campaign": ("项目", "项目编号"),
     "name": ("姓名", "捐赠人"),
     "name_public": ("公开姓名",),
+    "agreement": ("协议", "协议编号"),
 }
 NEEDED = ("reference", "amount", "received_on", "campaign")
 _YES = frozenset(("yes", "y", "true", "1", "是", "公开"))
@@ -95,6 +97,10 @@ class NameTooLong(TextTooLong):
     field = "name"
 
 
+class AgreementTooLong(TextTooLong):
+    field = "agreement"
+
+
 class ConsentUnclear(DonateError):
     sentence = N_("“%(typed)s” in the column name_public is neither yes nor no.")
     field = "name_public"
@@ -124,6 +130,7 @@ def read_recorded(
     amount = _kept(errors, "amount", lambda: _amount(form.get("amount", ""), currency))
     received_on = _kept(errors, "received_on", lambda: _day(form.get("received_on", ""), today))
     name = _kept(errors, "name", lambda: clean_line(form.get("name", ""), NAME_LENGTH, NameTooLong))
+    agreement = _kept(errors, "agreement", lambda: _agreement(form.get("agreement", "")))
     if not form.get("campaign"):
         errors["campaign"] = CampaignMissing()
     if errors or source is None or reference is None or amount is None or received_on is None:
@@ -137,7 +144,12 @@ def read_recorded(
         campaign_ref=form["campaign"],
         name=name or None,
         name_is_public=bool(name) and form.get("name_public") is not None,
+        agreement=agreement or "",
     )
+    try:
+        require_agreement(new, currency)
+    except AgreementMissing as error:
+        return None, {"agreement": error}
     return new, errors
 
 
@@ -161,7 +173,9 @@ def _batch_row(row: TableRow, source: str, currency: str, today: date) -> BatchR
             campaign_ref=cells["campaign"],
             name=name or None,
             name_is_public=_consent(cells.get("name_public", "")) and bool(name),
+            agreement=_agreement(cells.get("agreement", "")),
         )
+        require_agreement(new, currency)
     except DonateError as error:
         return BatchRow(row.line, cells, None, error)
     return BatchRow(row.line, cells, new, None)
@@ -180,6 +194,10 @@ def _reference(typed: str) -> str:
     if not key_of(reference):
         raise ReferenceMissing
     return reference
+
+
+def _agreement(typed: str) -> str:
+    return clean_line(typed, AGREEMENT_LENGTH, AgreementTooLong)
 
 
 def _amount(typed: str, currency: str) -> int:

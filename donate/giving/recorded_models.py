@@ -136,6 +136,8 @@ class RecordedDonation(Base, kw_only=True):
             postgresql_where="state = 'confirmed' AND NOT name_is_public",
         ),
         Index("recorded_donation_named_ix", "campaign_ref", "id", postgresql_where="name_is_public"),
+        # What was booked lately, to see splitting around the threshold of large donations.
+        Index("recorded_donation_decided_at_ix", "decided_at", postgresql_where="state = 'confirmed'"),
     )
 
     id: Mapped[Id] = mapped_column(init=False)
@@ -161,6 +163,8 @@ class RecordedDonation(Base, kw_only=True):
     decided_at: Mapped[datetime | None] = mapped_column(default=None)
     decline_reason: Mapped[str] = mapped_column(default="")
     entry_id: Mapped[int | None] = mapped_column(ForeignKey("entry.id"), unique=True, default=None)
+    # Where the written agreement behind a large donation is kept; empty below the threshold, as a rule.
+    agreement: Mapped[str] = mapped_column(default="")
 
     @property
     def entry_key(self) -> str:

@@ -224,6 +224,7 @@ class RecordedFile:
     entered_at: datetime
     decided_at: datetime | None
     decline_reason: str
+    agreement: str
     entered_by_name: str | None
     decided_by_name: str | None
     reversal: RecordedReversal | None
@@ -246,6 +247,7 @@ def recorded_file(session: Session, recorded: RecordedDonation) -> RecordedFile:
         entered_at=recorded.entered_at,
         decided_at=recorded.decided_at,
         decline_reason=recorded.decline_reason,
+        agreement=recorded.agreement,
         entered_by_name=names.get(recorded.entered_by),
         decided_by_name=names.get(recorded.decided_by or 0),
         reversal=reversal,

@@ -7,8 +7,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from donate import clock
+from donate.giving.large_models import LargeState
 
 KEEP_UNPAID = timedelta(days=30)
+KEEP_ASKED = timedelta(days=180)  # a large donation is talked about for longer
 
 
 def forget_unpaid(session: Session) -> int:
@@ -20,6 +22,28 @@ def forget_unpaid(session: Session) -> int:
     gone = cast("list[int]", session.scalars(_NAMES, before).all())
     return len(gone) + len(cast("list[int]", session.scalars(_ADDRESSES, before).all()))
 
+
+def forget_large(session: Session) -> int:
+    """Erase who asked to give a large amount and was declined, or did not pay in half a year; how many rows."""
+    before = {
+        "declined": LargeState.DECLINED.value,
+        "before": clock.now() - KEEP_UNPAID,
+        "unpaid_before": clock.now() - KEEP_ASKED,
+    }
+    return len(cast("list[int]", session.scalars(_ASKERS, before).all()))
+
+
+_ASKERS = text(
+    """
+    DELETE FROM large_request_private private USING large_request request
+    WHERE request.id = private.request_id
+      AND ((request.state = :declined AND request.declined_at < :before)
+           OR (request.asked_at < :unpaid_before
+               AND NOT EXISTS (SELECT FROM checkout
+                               WHERE checkout.public_id = request.checkout_ref AND checkout.paid_at IS NOT NULL)))
+    RETURNING private.request_id
+    """
+)
 
 _NAMES = text(
     """

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.campaigns.models import Campaign
 from donate.errors import N_, DonateError
-from donate.giving import tries
+from donate.giving import rules, tries
 from donate.giving.forms import GiveForm
 from donate.giving.models import Checkout, CheckoutPrivate, CheckoutState, Donation, DonationPrivate
 from donate.giving.recurring_models import Recurring, RecurringState
@@ -58,6 +58,7 @@ class NewCheckout:
     form: GiveForm
     content_sha256: bytes
     asker: Asker | None = None  # from where it is started, for the limits; none where no stranger starts it
+    is_accepted: bool = False  # by two people of the host, as a large donation must be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +75,10 @@ class StartedCheckout:
 def start_checkout(session: Session, new: NewCheckout) -> StartedCheckout:
     """Write the checkout with its donations and private rows, or find it where the same form came before.
 
-    Raises FormAlreadyUsed when the same token came with other content.
+    Raises FormAlreadyUsed when the same token came with other content, LargeNotAccepted.
     """
+    if rules.is_large(new.form.amount_minor, new.currency) and not new.is_accepted:
+        raise rules.LargeNotAccepted(threshold=rules.large_from(new.currency))
     now = clock.now()
     checkout_id = session.scalar(
         upsert(Checkout)

@@ -41,17 +41,9 @@ class Rule:
         return min(amount_minor, (amount_minor * self.rate + 5_000) // 10_000 + self.fixed_minor)
 
 
-# Above this a donation wants an identified donor, an agreement and acceptance by two people, so the form refuses
-# it: 50,000.00 yuan, and round sums of about that worth elsewhere.
-LARGEST = {
-    "CNY": 5_000_000,
-    "USD": 700_000,
-    "EUR": 600_000,
-    "GBP": 500_000,
-    "HKD": 5_000_000,
-    "SGD": 900_000,
-    "JPY": 1_000_000,
-}
+# A payment has at most eight digits at the provider. From which amount on a donation wants an identified donor, an
+# agreement and acceptance by two people is said by the rule pack (giving/rules.py), far below this.
+LARGEST = 99_999_999
 
 # What the provider keeps for each formal dispute, won or lost; taken beside the disputed amount.
 DISPUTE_FEES = {"CNY": 10_500, "USD": 1_500, "EUR": 2_000, "GBP": 2_000, "HKD": 8_500, "SGD": 1_500, "JPY": 1_300}
@@ -82,7 +74,7 @@ def _overseas(tariff: str, method: str, currency: str) -> Rule:
         currency=currency,
         starts_on=_STARTS,
         minimum_minor=smallest,
-        largest_minor=LARGEST[currency],
+        largest_minor=LARGEST,
         rate=290,
         fixed_minor=fixed,
         source=f"{_CARD_MINIMUMS} {_CARD_FEE}",
@@ -96,7 +88,7 @@ def _mainland_wallet(method: str) -> Rule:
         currency="CNY",
         starts_on=_STARTS,
         minimum_minor=100,
-        largest_minor=LARGEST["CNY"],
+        largest_minor=LARGEST,
         rate=60,
         fixed_minor=0,
         source=_WALLET,

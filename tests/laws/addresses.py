@@ -78,6 +78,10 @@ def _wish(world: World) -> dict[str, object]:
 
 
 
+def _large(world: World) -> dict[str, object]:
+    return {"public_id": world.large.waiting}
+
+
 SAMPLES: dict[str, Sample] = {
     "static": lambda _: {"name": "css/look.css"},
     "public.campaign": _campaign,
@@ -94,6 +98,8 @@ SAMPLES: dict[str, Sample] = {
     "donor.recorded_receipt": lambda world: {"secret": world.recorded.secret},
     "donor.official_request": lambda world: {"secret": world.recorded.secret},
     "donor.money_back": lambda world: {"secret": world.money_back.secret},
+    "donor.large_ask": _campaign,
+    "donor.large": lambda world: {"secret": world.large.secret},
     "donor.pay": lambda world: {"session_id": world.open_session},
     "organiser.campaign": _campaign,
     "organiser.campaign_edit": _campaign,
@@ -116,16 +122,19 @@ SAMPLES: dict[str, Sample] = {
     "organiser.bank_line": lambda world: {"line_id": world.settled.bank_line},
     "organiser.settlement": lambda world: {"settlement_id": world.settled.settlement},
     "organiser.official_one": lambda world: {"public_id": world.recorded.official},
+    "organiser.large_one": _large,
     "organiser.payment": _payment,
     "organiser.payment_refund": _payment,
     "organiser.refund": _refund,
     "organiser.refund_wish": _wish,
     "reviewer.campaign": _submitted,
     "reviewer.file": _file,
+    "reviewer.large_one": _large,
     "staff.payment": _payment,
     "staff.payment_refund": _payment,
     "staff.refund": _refund,
     "staff.refund_wish": _wish,
+    "staff.split_alert": lambda world: {"alert_id": world.large.alert},
     "staff.complaint": lambda world: {"complaint_id": world.things.complaint_id},
     "webhooks.receive": lambda world: {"provider": "sandbox", "merchant": world.merchant},
 }

@@ -31,6 +31,7 @@ from tests.campaigns import factories as campaigns
 from tests.files.factories import picture
 from tests.giving import back
 from tests.giving import factories as giving
+from tests.giving import large_factories as large
 from tests.giving import recorded_factories as recording
 from tests.organisations import factories as organisations
 from tests.people import factories as people
@@ -116,6 +117,7 @@ class World:
     app: Flask
     things: Things
     recorded: Recorded
+    large: Large
     money_back: MoneyBack
     settled: Settled
     secret: str
@@ -152,6 +154,7 @@ def build(app: Flask, database: Database, settings: Settings) -> World:
         app=app,
         things=things,
         recorded=recorded,
+        large=_large(),
         settled=_settled(settings),
         money_back=money_back,
         secret=giving.checkout(paid.public_id).secret,
