@@ -21,11 +21,13 @@ class CheckoutTry(Base, kw_only=True):
     campaign_ref: Mapped[str]
     method: Mapped[str]
     network_hash: Mapped[bytes]
+    address_hash: Mapped[bytes]
     browser_hash: Mapped[bytes]
     tried_at: Mapped[datetime]
 
     __table_args__ = (
         Index("checkout_try_network_ix", "network_hash", "method", "tried_at", postgresql_where="line = 0"),
+        Index("checkout_try_address_ix", "address_hash", "method", "tried_at", postgresql_where="line = 0"),
         Index("checkout_try_browser_ix", "browser_hash", "method", "tried_at", postgresql_where="line = 0"),
         Index("checkout_try_campaign_ix", "campaign_ref", "method", "tried_at"),
         Index("checkout_try_tried_at_ix", "tried_at"),

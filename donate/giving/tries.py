@@ -10,7 +10,10 @@ limit on checkouts would stop them on the very day when many give. Hence:
 - Each way of paying is counted by itself: cards tried out from a network leave its wallets alone.
 - Too many ask for the challenge first; only far more are refused. A browser (its name within its network) may leave
   10 unpaid before it is asked and 60 before it is refused: families and offices share a browser's name, and phones of one model in
-  one carrier's network do. A network (/24, /48) may leave 100 and 600.
+  one carrier's network do. An address (of IPv6 a /64) may leave 50 and 300, a network (/24, /48) 100 and 600.
+- An address is refused long before its network is: whoever tries out cards from one of them, under whatever names of browsers,
+  gets its neighbours asked and not refused. Only on the very address of a tester are ordinary donors' cards refused for ten
+  minutes, since nothing tells them from the tester; their wallets go on.
 
 Nothing of this is written when a donation is booked, and nothing here is a counter that all must lock: a try is one
 row in the transaction of its checkout, and whether it was paid is asked of the checkout.
@@ -59,6 +62,7 @@ class Bounds:
 
 
 BROWSER = Bounds(ask=10, refuse=60)
+ADDRESS = Bounds(ask=50, refuse=300)
 NETWORK = Bounds(ask=100, refuse=600)
 
 
@@ -67,6 +71,7 @@ class Asker:
     """Who starts a checkout, as keyed hashes: neither address nor browser's name is kept."""
 
     network: bytes
+    address: bytes
     browser: bytes
 
 
@@ -75,16 +80,23 @@ def asker(address: str, user_agent: str) -> Asker:
     network = limits.network_of(address)
     return Asker(
         network=limits.hash_of("checkout by network", network),
+        address=limits.hash_of("checkout by address", limits.line_of(address)),
         browser=limits.hash_of("checkout by browser", f"{network} {user_agent[:400]}"),
     )
 
 
 def level_of(session: Session, who: Asker, method: str) -> Level:
     """What this asker meets when starting another checkout by this way of paying."""
-    browser = BROWSER.level(*_burden(session, _BY_BROWSER, who.browser, method))
-    if browser is Level.REFUSE:
-        return browser
-    return max(browser, NETWORK.level(*_burden(session, _BY_NETWORK, who.network, method)))
+    level = Level.FREE
+    for bounds, query, key in (
+        (BROWSER, _BY_BROWSER, who.browser),
+        (ADDRESS, _BY_ADDRESS, who.address),
+        (NETWORK, _BY_NETWORK, who.network),
+    ):
+        level = max(level, bounds.level(*_burden(session, query, key, method)))
+        if level is Level.REFUSE:
+            break
+    return level
 
 
 def remember(session: Session, checkout_id: int, who: Asker, campaigns: Sequence[str], method: str) -> None:
@@ -98,6 +110,7 @@ def remember(session: Session, checkout_id: int, who: Asker, campaigns: Sequence
                 "campaign_ref": campaign,
                 "method": method,
                 "network_hash": who.network,
+                "address_hash": who.address,
                 "browser_hash": who.browser,
                 "tried_at": clock.now(),
             }
@@ -135,4 +148,5 @@ _BURDEN = """
     FROM tries JOIN checkout ON checkout.id = tries.checkout_id
 """
 _BY_BROWSER = _BURDEN.format(column="browser_hash")
+_BY_ADDRESS = _BURDEN.format(column="address_hash")
 _BY_NETWORK = _BURDEN.format(column="network_hash")

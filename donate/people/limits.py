@@ -74,13 +74,22 @@ def purge(session: Session) -> int:
 
 def network_of(address: str) -> str:
     """The network that an address is counted by: /24 of IPv4, /48 of IPv6. Anything else is one network, `unknown`."""
+    return _within(address, 24, 48)
+
+
+def line_of(address: str) -> str:
+    """The one line behind an address: the address itself of IPv4, its /64 of IPv6 (a household has all of that)."""
+    return _within(address, 32, 64)
+
+
+def _within(address: str, of_ipv4: int, of_ipv6: int) -> str:
     try:
         ip = ip_address(address)
     except ValueError:
         return "unknown"
     mapped = getattr(ip, "ipv4_mapped", None)
     ip = mapped or ip
-    return str(ip_network((ip, 24 if ip.version == 4 else 48), strict=False))
+    return str(ip_network((ip, of_ipv4 if ip.version == 4 else of_ipv6), strict=False))
 
 
 def hash_of(scope: str, key: str) -> bytes:

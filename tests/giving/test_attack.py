@@ -2,8 +2,8 @@
 
 Time is played: twenty attempts a second, all within one window of the limits. Each page that an attacker gets is used
 for one card, which its bank refuses. A patient attacker waits as the challenge asks; others do not understand it.
-Every fiftieth attempt four donors give and pay: in the attacker's own network by wallet and by card, and elsewhere by card to
-the attacked campaign and to another. A donor who is asked waits and confirms.
+Every fiftieth attempt five donors give and pay: in the attacker's own network by wallet and by card, at the attacker's very
+address by card, and elsewhere by card to the attacked campaign and to another. A donor who is asked waits and confirms.
 """
 
 import random
@@ -108,6 +108,7 @@ def donors(number: int) -> Iterator[tuple[str, str, str, str]]:
     elsewhere = f"192.{number // 256}.{number % 256}.9"
     yield "wallet, same network, same campaign", f"{HOME}.{number % 250}", "yunxi", "alipay"
     yield "card, same network, other campaign", f"{HOME}.{number % 250}", "datang", "card"
+    yield "card, same address, other campaign", f"{HOME}.7", "datang", "card"
     yield "card, elsewhere, same campaign", elsewhere, "yunxi", "card"
     yield "card, elsewhere, other campaign", elsewhere, "datang", "card"
 
@@ -153,4 +154,5 @@ def test_ten_thousand_attempts(
     assert attack.pages <= most
     assert set(attack.donors["card, elsewhere, other campaign"]) == {"nothing"}
     assert set(attack.donors["wallet, same network, same campaign"]) == {"nothing"}
-    assert "refused" not in attack.donors["card, elsewhere, same campaign"]
+    for who in ("card, elsewhere, same campaign", "card, same network, other campaign"):
+        assert "refused" not in attack.donors[who], who

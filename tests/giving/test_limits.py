@@ -142,6 +142,16 @@ def test_a_network_is_limited_whatever_its_browsers_are_called(
     assert send(client, address="198.51.100.1").status_code == 303
 
 
+def test_an_address_is_refused_before_its_neighbours_are(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    make.raising()
+    monkeypatch.setattr(tries, "ADDRESS", Bounds(ask=3, refuse=3))
+    monkeypatch.setattr(tries, "NETWORK", Bounds(ask=3, refuse=9))
+    answers = [send(client, address="203.0.113.8", browser=str(number)).status_code for number in range(4)]
+    assert answers == [303, 303, 303, 429]
+    neighbour = send(client, address="203.0.113.7")
+    assert (neighbour.status_code, confirmed(client, neighbour).status_code) == (422, 303)
+
+
 def test_nothing_kept_tells_an_address_or_a_browser(client: FlaskClient) -> None:
     make.raising()
     send(client, address="203.0.113.7", browser="Nameable Browser 9")

@@ -93,17 +93,17 @@ def test_attempts_at_once_are_all_counted(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "network"),
+    ("address", "network", "line"),
     [
-        ("203.0.113.77", "203.0.113.0/24"),
-        ("::ffff:203.0.113.77", "203.0.113.0/24"),
-        ("2001:db8:1:2:3::4", "2001:db8:1::/48"),
-        ("", "unknown"),
-        ("not an address", "unknown"),
+        ("203.0.113.77", "203.0.113.0/24", "203.0.113.77/32"),
+        ("::ffff:203.0.113.77", "203.0.113.0/24", "203.0.113.77/32"),
+        ("2001:db8:1:2:3::4", "2001:db8:1::/48", "2001:db8:1:2::/64"),
+        ("", "unknown", "unknown"),
+        ("not an address", "unknown", "unknown"),
     ],
 )
-def test_an_address_is_counted_by_its_network(address: str, network: str) -> None:
-    assert limits.network_of(address) == network
+def test_an_address_is_counted_by_its_network_and_by_its_line(address: str, network: str, line: str) -> None:
+    assert (limits.network_of(address), limits.line_of(address)) == (network, line)
 
 
 def test_without_a_bound_key_nothing_is_counted_by_mistake(database: Database) -> None:
