@@ -49,21 +49,20 @@ def move_towards(connection: Connection, merchant: str, seen: ProviderCheckout) 
 
 def move_all_towards(connection: Connection, seen_at: Sequence[tuple[str, ProviderCheckout]]) -> None:
     """The same for several, each with its merchant account: what was paid as agreed is booked by two statements."""
+    # Two processes with messages about the same checkouts take them in one order, so none waits for one that waits.
+    seen_at = sorted(seen_at, key=lambda item: item[1].session_id)
+    if len(seen_at) > 1:
+        _LOCK_IN_ORDER.rows(connection, {"references": [seen.reference for _, seen in seen_at]})
     first: dict[tuple[str, UUID], ProviderCheckout] = {}
     for merchant, seen in seen_at:
         if seen.status == "paid" and seen.reference is not None:
             first.setdefault((merchant, seen.reference), seen)
-    booked = _book_donations(connection, [(merchant, seen) for (merchant, _), seen in sorted(first.items(), key=_of)])
+    booked = _book_donations(connection, [(merchant, seen) for (merchant, _), seen in first.items()])
     for merchant, seen in seen_at:
         if seen.reference is None or first.get((merchant, seen.reference)) is not seen:
             move_towards(connection, merchant, seen)
-        elif seen.reference not in booked:
+        elif (merchant, seen.reference) not in booked:
             _explain(connection, merchant, seen)
-
-
-def _of(item: tuple[tuple[str, UUID], ProviderCheckout]) -> UUID:
-    """Rows are locked in one order by everybody."""
-    return item[0][1]
 
 
 def _explain(connection: Connection, merchant: str, seen: ProviderCheckout) -> None:
@@ -72,10 +71,10 @@ def _explain(connection: Connection, merchant: str, seen: ProviderCheckout) -> N
         session.flush()
 
 
-def _book_donations(connection: Connection, seen_at: Sequence[tuple[str, ProviderCheckout]]) -> set[UUID]:
+def _book_donations(connection: Connection, seen_at: Sequence[tuple[str, ProviderCheckout]]) -> set[tuple[str, UUID]]:
     """The usual case in two statements: our rows rise to paid, and every donation gets its entry.
 
-    No two of `seen_at` about one checkout of one account. The public ids of the checkouts that were booked.
+    No two of `seen_at` about one checkout of one account. Account and public id of the checkouts that were booked.
     """
     if not seen_at:
         return set()
@@ -93,8 +92,8 @@ def _book_donations(connection: Connection, seen_at: Sequence[tuple[str, Provide
             "sync_at": now + FIRST_SYNC,
         },
     )
-    journal.post(connection, [donation_entry(*facts) for _, *facts in moved])
-    return {reference for reference, *_ in moved}
+    journal.post(connection, [donation_entry(*facts) for _, _, *facts in moved])
+    return {(merchant, reference) for merchant, reference, *_ in moved}
 
 
 def donation_entry(
@@ -210,6 +209,12 @@ def _suspense_entry(book_id: int, time_zone: str, seen: ProviderCheckout) -> New
     )
 
 
+_LOCK_IN_ORDER = Statement(
+    """
+    SELECT id FROM checkout WHERE public_id = ANY (CAST(%(references)s AS uuid[])) ORDER BY id FOR NO KEY UPDATE
+    """
+)
+
 _MOVE_TO_PAID = Statement(
     """
     WITH moved AS (
@@ -227,10 +232,10 @@ _MOVE_TO_PAID = Statement(
       WHERE checkout.public_id = given.reference AND merchant.id = checkout.merchant_account_id
         AND merchant.ref = given.merchant AND book.id = checkout.book_id AND checkout.booked_as IS NULL
         AND checkout.amount_minor = given.amount_minor AND checkout.currency = given.currency
-      RETURNING checkout.public_id, checkout.id, checkout.book_id, book.time_zone, checkout.paid_at
+      RETURNING given.merchant, checkout.public_id, checkout.id, checkout.book_id, book.time_zone, checkout.paid_at
     )
-    SELECT moved.public_id, moved.book_id, moved.time_zone, moved.paid_at, donation.public_id, donation.campaign_ref,
-           donation.amount_minor
+    SELECT moved.merchant, moved.public_id, moved.book_id, moved.time_zone, moved.paid_at, donation.public_id,
+           donation.campaign_ref, donation.amount_minor
     FROM moved JOIN donation ON donation.checkout_id = moved.id
     ORDER BY donation.id
     """

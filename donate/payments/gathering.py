@@ -13,13 +13,16 @@ from typing import Generic, TypeVar
 
 # How long a leader waits for a crowd like the last one; a smaller one makes it wait so long once.
 PATIENCE_SECONDS = 0.002
+# How long a thread waits for the one that works for it, before it helps itself: longer than any database takes that
+# still answers, and shorter than the provider waits for us.
+LONGEST_WAIT_SECONDS = 8
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class NotDone(Exception):
-    """The thread that worked for this one was ended in the middle; nothing is known about the result."""
+    """The thread that worked for this one was ended in the middle, or takes too long; nothing is known of the result."""
 
 
 def _taken() -> Lock:
@@ -28,7 +31,7 @@ def _taken() -> Lock:
     return lock
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Place(Generic[Item, Result]):
     """One thread's place in the row. `called` is released once: when its result is there, or when it is to lead."""
 
@@ -57,8 +60,8 @@ class Gathering(Generic[Item, Result]):
             leads, self._is_led = not self._is_led, True
             if len(self._row) == self._crowd:
                 self._lock.notify()
-        if not leads:
-            place.called.acquire()
+        if not leads and not place.called.acquire(timeout=LONGEST_WAIT_SECONDS):
+            self._leave(place)
         if not place.results and not place.is_lost:
             self._lead()
         if not place.results:
@@ -79,6 +82,15 @@ class Gathering(Generic[Item, Result]):
             for place in mine[1:]:  # the first is the leader itself
                 place.is_lost = not place.results
                 place.called.release()
+
+    def _leave(self, place: _Place[Item, Result]) -> None:
+        """Wait no longer; whoever is called in this very moment stays after all. Raises NotDone."""
+        with self._lock:
+            if place.called.acquire(blocking=False):
+                return
+            if place in self._row:
+                self._row.remove(place)
+            raise NotDone
 
     def _hand_over(self) -> None:
         with self._lock:
