@@ -51,6 +51,7 @@ from donate.people import session, signin, user
 from donate.settings import Settings
 from donate.settling import organiser as settling_organiser
 from donate.settling import public as settling_public
+from donate.settling import staff as settling_staff
 
 # A view is any function: doors list views of different parameters, whose common type is no more than that.
 Route = tuple[str, Any, list[str]]
@@ -107,6 +108,7 @@ def hang_doors(app: Flask, settings: Settings, take_message: webhooks.Take) -> N
         refund_staff.ROUTES,
         splits_staff.ROUTES,
         payments_staff.ROUTES,
+        settling_staff.ROUTES,
         guard=web_guards.admin,
     )
     hang(app, "auditor", auditing_auditor.ROUTES, guard=web_guards.auditor)

@@ -157,6 +157,7 @@ STATEMENT_LINES: dict[tuple[str, Reason], StatementLine] = {
 } | {
     ("processing_fees", Reason.PROCESSING_FEE): StatementLine.FEES,
     ("processing_fees", Reason.PROVIDER_ADJUSTMENT): StatementLine.FEES,
+    ("processing_fees", Reason.SUSPENSE_CLEARED): StatementLine.FEES,
     ("dispute_fees", Reason.DISPUTE_FEE): StatementLine.FEES,
     ("bank_charges", Reason.BANK_CHARGE): StatementLine.BANK_CHARGES,
     ("interest", Reason.INTEREST): StatementLine.INTEREST,

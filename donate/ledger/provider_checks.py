@@ -72,6 +72,25 @@ PROVIDER_CHECKS = (
         """,
     ),
     Check(
+        "explained_lines_left_suspense",
+        N_("What was explained of the provider’s balance left suspense, by an entry of its whole amount."),
+        """
+        SELECT 'balance line ' || line.line_id
+        FROM provider_line line
+        JOIN merchant_account merchant ON merchant.id = line.merchant_account_id
+        LEFT JOIN LATERAL (
+          SELECT sum(CASE WHEN debit.code = 'suspense' THEN leg.amount_minor ELSE -leg.amount_minor END) AS minor
+          FROM entry
+          JOIN transfer leg ON leg.entry_id = entry.id
+          JOIN account debit ON debit.id = leg.debit_id
+          JOIN account credit ON credit.id = leg.credit_id
+          WHERE entry.book_id = merchant.book_id AND entry.idempotency_key = 'line-cleared:' || line.line_id
+            AND 'suspense' IN (debit.code, credit.code)
+        ) AS cleared ON true
+        WHERE line.met = 'suspense' AND line.explained_at IS NOT NULL AND line.net_minor <> coalesce(cleared.minor, 0)
+        """,
+    ),
+    Check(
         "bank_lines_match_the_ledger",
         N_("Every bank line that was matched has its amount in the ledger’s bank account."),
         """

@@ -77,7 +77,7 @@ class LineFile:
 
 def line_of(session: Session, user: SignedIn, line_id: int) -> BankLine:
     """The line, if it is of a host whose treasurer or owner the user is. Raises NotFound."""
-    line = session.get(BankLine, line_id) if line_id < 2**63 else None
+    line = session.get(BankLine, line_id)
     if line is None or not user.is_in(session.get_one(Book, line.book_id).host, *MAY_CONFIRM):
         raise NotFound
     return line

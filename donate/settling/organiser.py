@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from donate.campaigns.organiser import Errors, Page, user
+from donate.campaigns.updates_organiser import ID
 from donate.db import reading, transaction
 from donate.errors import DonateError, NotFound
 from donate.giving.recorded_batch_organiser import csv_download
@@ -145,7 +146,7 @@ ROUTES = [
     ("/desk/bank", bank, ["GET"]),
     ("/desk/bank/upload", bank_upload, ["GET", "POST"]),
     ("/desk/bank/sample.csv", bank_sample, ["GET"]),
-    ("/desk/bank/<int:line_id>", bank_line, ["GET", "POST"]),
+    (f"/desk/bank/<{ID}:line_id>", bank_line, ["GET", "POST"]),
     ("/desk/settlements", settlements, ["GET"]),
-    ("/desk/settlements/<int:settlement_id>", settlement, ["GET"]),
+    (f"/desk/settlements/<{ID}:settlement_id>", settlement, ["GET"]),
 ]

@@ -23,6 +23,7 @@ from donate.payments.merchants import gateway_for
 from donate.settings import Settings
 from donate.settling import differences, repairs
 from donate.settling.balance import lines_at
+from donate.settling.bank_matching import match_waiting
 from donate.settling.differences import Difference, Found
 from donate.settling.lines import Home, home_of
 from donate.settling.pulling import pull_events, pull_lines, pull_payouts
@@ -76,6 +77,9 @@ def reconcile(
         with _silence_noted(report, homes[account.ref]):
             _pull(account, settings, since, report)
             _look_at_balance(account, settings, homes[account.ref], report.run_id)
+    for book_id in {home.book_id for home in homes.values()}:
+        with transaction() as session:
+            match_waiting(session, book_id)
     for home in homes.values():
         report.found += repairs.standing(home, repair=repair)
     with reading() as session:

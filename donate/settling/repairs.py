@@ -38,7 +38,7 @@ def standing(home: Home, *, repair: bool) -> list[tuple[Found, bool]]:
         )
         if is_known and repair:
             with transaction() as session:
-                _repair(session, home, line, known[line.id])
+                give_to_owner(session, home, line, known[line.id])
         found.append((difference, is_known and repair))
     return found
 
@@ -55,7 +55,8 @@ def _standing(session: Session, home: Home) -> Sequence[ProviderLine]:
     ).all()
 
 
-def _repair(session: Session, home: Home, line: ProviderLine, owner: owners.Owner) -> None:
+def give_to_owner(session: Session, home: Home, line: ProviderLine, owner: owners.Owner) -> None:
+    """Take a line out of suspense and let it meet the owner whose own entries were booked later."""
     if line.entry_id is not None:
         journal.reverse(
             session,

@@ -71,7 +71,7 @@ class SettlementFile:
 
 def settlement_of(session: Session, user: SignedIn, settlement_id: int) -> Settlement:
     """The settlement, if it is of a host whose treasurer or owner the user is. Raises NotFound."""
-    found = session.get(Settlement, settlement_id) if settlement_id < 2**63 else None
+    found = session.get(Settlement, settlement_id)
     if found is None:
         raise NotFound
     merchant = session.get_one(MerchantAccount, found.merchant_account_id)

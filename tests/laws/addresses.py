@@ -135,6 +135,7 @@ SAMPLES: dict[str, Sample] = {
     "staff.refund": _refund,
     "staff.refund_wish": _wish,
     "staff.split_alert": lambda world: {"alert_id": world.large.alert},
+    "staff.provider_line": lambda world: {"line_id": world.settled.provider_line},
     "staff.complaint": lambda world: {"complaint_id": world.things.complaint_id},
     "webhooks.receive": lambda world: {"provider": "sandbox", "merchant": world.merchant},
 }

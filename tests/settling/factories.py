@@ -27,7 +27,7 @@ from donate.settling import bank
 from donate.settling.bank_forms import StatementRow
 from donate.settling.bank_models import BankLine, BankStatement
 from donate.settling.lines import home_of, store_lines
-from donate.settling.models import ProviderLine, Settlement
+from donate.settling.models import ProviderLine, Settlement, SettlementShare
 from donate.settling.reconcile import Report, reconcile
 from donate.settling.settlements import keep_payout
 from tests.giving import factories as giving
@@ -124,6 +124,24 @@ def line(**changes: Any) -> BalanceLine:
     }
     facts |= changes
     return BalanceLine(**facts, net_minor=facts["amount_minor"] - facts["fee_minor"])
+
+
+def again(known: ProviderLine) -> BalanceLine:
+    """A movement that we know, as the provider lists it once more."""
+    return line(
+        line_id=known.line_id,
+        kind=known.kind,
+        source_id=known.source_id,
+        amount_minor=known.amount_minor,
+        fee_minor=known.fee_minor,
+    )
+
+
+def share_codes() -> dict[str, int]:
+    """What settlements brought to each account."""
+    with transaction() as session:
+        rows = session.execute(select(SettlementShare.code, SettlementShare.due_minor))
+        return dict(rows.all())
 
 
 def payout(**changes: Any) -> PayoutSeen:
