@@ -22,6 +22,7 @@ COMMANDS = {
     "organisation": "donate.cli.organisations",
     "user": "donate.cli.users",
     "stripe": "donate.cli.provider",
+    "sandbox": "donate.cli.sandbox",
     "check": "donate.cli.checking",
     "reconcile": "donate.cli.reconciling",
     "export": "donate.cli.exporting",
