@@ -21,6 +21,7 @@ from donate.giving.booking import move_all_towards, move_towards
 from donate.giving.fees import book_fee
 from donate.giving.models import Checkout, CheckoutState
 from donate.giving.service import merchant_ref
+from donate.giving.unexplained import learn_unexplained
 from donate.ledger.models import MerchantAccount
 from donate.payments.gateway import ChargeFee, Event, MerchantRef, ProviderCheckout
 from donate.payments.inbox import MessageIsNotEnough
@@ -134,21 +135,22 @@ def take_charge_event(merchant: MerchantRef, event: Event, settings: Settings) -
     """The fee arrives here: it is not known yet when a payment succeeds."""
     if event.object.get("balance_transaction") is None:
         return
-    reference = event.reference
-    if reference is None:
-        # The charge of a standing promise carries no word of ours; one that nobody has told us of yet brings its fee
-        # along when its month is booked.
-        with reading() as session:
-            reference = _charged(session, merchant, event.object_id)
-    if reference is None:
-        log.info("event_of_others", event_id=event.id, kind=event.kind, merchant=merchant.ref)
+    with reading() as session:
+        reference = _charged(session, merchant, event.object_id)
+    if reference is not None:
+        fee = gateway_for(merchant, settings).read_charge_fee(event.object_id)
+        with transaction() as session:
+            book_fee(session, merchant.ref, reference, fee)
         return
-    fee = gateway_for(merchant, settings).read_charge_fee(event.object_id)
-    with transaction() as session:
-        if book_fee(session, merchant.ref, reference, fee):
-            return
-    # The charge was reported before its session: learn of the payment first, fee included.
-    sync_checkout(reference, settings)
+    # Which charge paid a page is learnt from its session, fee included, and never from the charge's own reference: a
+    # checkout that was paid on two pages has two charges with the same one. That of a standing promise carries no word
+    # of ours; one that nobody has told us of yet brings its fee along when its month is booked.
+    if event.reference is not None:
+        take_other_event(merchant, event, settings)
+    with reading() as session:
+        reference = _charged(session, merchant, event.object_id)
+    if reference is None and learn_unexplained(merchant, settings) == 0:
+        log.info("event_of_others", event_id=event.id, kind=event.kind, merchant=merchant.ref)
 
 
 def _charged(session: Session, merchant: MerchantRef, charge_id: str) -> UUID | None:

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.db import reading, transaction
 from donate.errors import N_, DonateError, NotFound
-from donate.giving.charges import Payment, payment_of_checkout, payment_of_unbooked
+from donate.giving.charges import Payment, payment_of, payment_of_checkout, payment_of_unbooked
 from donate.giving.models import Booked, Checkout, Donation, UnbookedMoney
+from donate.giving.money_back import book_charge
 from donate.giving.refund_models import ClearedPart, Refund, RefundOrigin
 from donate.giving.refunds import NOTE_LENGTH, RefundNoteMissing, RefundNoteTooLong, authorise_refund, left_of
 from donate.ledger import journal
@@ -69,10 +70,15 @@ def learn_unexplained(merchant: MerchantRef, settings: Settings, most: int = 20)
     for unbooked_id, session_id in waiting:
         try:
             seen = gateway.read_session(session_id)
+            # What came back of it may have been told before the payment itself, when nobody could say whose it was.
+            charge = gateway.read_charge(seen.charge_id) if seen.charge_id is not None else None
         except ProviderRefused:
             continue
         with transaction() as session:
             _keep_learnt(session, unbooked_id, seen.charge_id, seen.fee_minor)
+            payment = payment_of(session, merchant.ref, charge) if charge is not None else None
+            if charge is not None and payment is not None:
+                book_charge(session, payment, charge)
     return len(waiting)
 
 

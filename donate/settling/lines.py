@@ -2,7 +2,7 @@
 
 A line is plain recording and never fails: a charge of ours meets its checkout (whose fee is booked from the line, if
 no message brought it), a refund and a dispute meet their rows, a payout its settlement. What is none of ours is booked
-against suspense, and a person explains it. A line whose owner may only be late waits an hour before that.
+against suspense, and a person explains it. A line whose owner may only be late waits an hour and a run before that.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,6 +20,7 @@ from donate.db import reading, transaction
 from donate.giving.fees import book_fee
 from donate.giving.models import Booked, Checkout
 from donate.giving.sync import sync_checkout
+from donate.giving.unexplained import learn_unexplained
 from donate.ledger import journal
 from donate.ledger.chart import Reason
 from donate.ledger.journal import Leg, NewEntry
@@ -34,6 +35,7 @@ from donate.settling.models import Met, ProviderLine
 # How long a line may wait for the message that says whose it is.
 GRACE = timedelta(hours=1)
 CHUNK = 200
+MOST_UNEXPLAINED = 500
 
 log = structlog.get_logger("donate.settling")
 
@@ -88,22 +90,32 @@ def _row(home: Home, line: BalanceLine) -> dict[str, object]:
     }
 
 
-def meet_waiting(merchant: MerchantRef, settings: Settings) -> int:
-    """Tell every line that still waits what it is, as far as that is known; how many were told."""
+def meet_waiting(merchant: MerchantRef, settings: Settings, *, has_messages: bool = False) -> int:
+    """Tell every line that still waits what it is, as far as that is known; how many were told.
+
+    `has_messages`: those of an hour ago were fetched before, so that a line which nothing explains by now is none of
+    ours. Else it waits for the next run: a message that comes later would book the same money again.
+    """
     with reading() as session:
         home = home_of(session, merchant.ref)
     gateway = gateway_for(merchant, settings)
-    after, told = 0, 0
+    after, told, has_learnt = 0, 0, False
     while True:
         with reading() as session:
             batch = _waiting(session, home, after)
             found = owners.known(session, home.merchant_id, home.book_id, batch)
         if not batch:
             return told
+        if not has_learnt and any(line.kind in owners.CHARGES and line.id not in found for line in batch):
+            has_learnt = True
+            learn_unexplained(merchant, settings, MOST_UNEXPLAINED)
+            with reading() as session:
+                found = owners.known(session, home.merchant_id, home.book_id, batch)
         asked = {line.id: owner for line in batch if (owner := _ask(gateway, home, line, found, settings)) is not None}
         with transaction() as session:
             for line in batch:
-                told += _meet(session, home, line.id, found.get(line.id) or asked.get(line.id))
+                owner = found.get(line.id) or asked.get(line.id)
+                told += _meet(session, home, line.id, owner, has_messages=has_messages)
         after = batch[-1].id
 
 
@@ -129,14 +141,18 @@ def _ask(
     except ProviderRefused:
         return None
     if charge.reference is None:
-        return owners.NOBODY if charge.invoice_id is None else None
+        return None
     with reading() as session:
         checkout = _checkout(session, home, charge.reference)
     if checkout is None:
         return None
-    if checkout.booked_as is None:
+    if checkout.charge_id is None or checkout.booked_as is None:
         sync_checkout(charge.reference, settings)
-    return owners.Owner(Met.CHARGE, checkout.id)
+        with reading() as session:
+            checkout = _checkout(session, home, charge.reference)
+    # A checkout that was paid on two pages has one charge of its own; the other only bears its reference.
+    is_its_own = checkout is not None and checkout.charge_id == line.source_id
+    return owners.Owner(Met.CHARGE, checkout.id) if checkout is not None and is_its_own else None
 
 
 def _checkout(session: Session, home: Home, reference: UUID) -> Checkout | None:
@@ -145,7 +161,7 @@ def _checkout(session: Session, home: Home, reference: UUID) -> Checkout | None:
     ).one_or_none()
 
 
-def _meet(session: Session, home: Home, line_id: int, owner: owners.Owner | None) -> bool:
+def _meet(session: Session, home: Home, line_id: int, owner: owners.Owner | None, *, has_messages: bool) -> bool:
     """Tell one line what it is; False when it has to wait."""
     line = session.scalars(
         select(ProviderLine).where(ProviderLine.id == line_id, ProviderLine.met.is_(None)).with_for_update()
@@ -161,7 +177,7 @@ def _meet(session: Session, home: Home, line_id: int, owner: owners.Owner | None
         _tell(session, line, owner.met)
     elif line.kind in owners.PAYOUTS:
         _tell(session, line, Met.SETTLEMENT)
-    elif owner is owners.NOBODY or not owners.may_be_ours(line.kind, line.source_id) or _is_overdue(line.occurred_at):
+    elif not owners.may_be_ours(line.kind, line.source_id) or (has_messages and _is_overdue(line.occurred_at)):
         put_in_suspense(session, home, line)
     else:
         return False

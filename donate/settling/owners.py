@@ -20,17 +20,11 @@ DISPUTE_SOURCES = ("dp_", "du_")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """What a line belongs to; of a charge its checkout, or the entry of one that stands in suspense without a checkout.
-
-    `NOBODY`: the provider says that it is none of ours.
-    """
+    """What a line belongs to; of a charge its checkout, or the entry of one that stands in suspense without a checkout."""
 
     met: Met | None
     checkout_id: int | None = None
     entry_id: int | None = None
-
-
-NOBODY = Owner(None)
 
 
 def may_be_ours(kind: str, source_id: str | None) -> bool:
@@ -87,14 +81,13 @@ def _checkouts(session: Session, merchant_id: int, charges: Iterable[str]) -> di
 
 
 def _standing(session: Session, merchant_id: int, charges: Sequence[str]) -> dict[str, Owner]:
-    """Payments that were booked against suspense and belong to no checkout, once their fee is booked, too."""
+    """Payments booked against suspense that are not their checkout's own, if they have one; once their fee is booked."""
     rows = session.execute(
         select(UnbookedMoney.charge_id, Entry.id)
         .join(Entry, Entry.idempotency_key == "suspense:" + UnbookedMoney.session_id)
         .where(
             UnbookedMoney.charge_id.in_(charges),
             UnbookedMoney.merchant_account_id == merchant_id,
-            UnbookedMoney.checkout_id.is_(None),
             UnbookedMoney.is_in_suspense,
             UnbookedMoney.fee_minor.is_not(None),
         )

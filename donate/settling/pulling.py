@@ -76,7 +76,7 @@ def _take_events(merchant: MerchantRef, settings: Settings, block: tuple[bytes, 
 
 
 def pull_lines(merchant: MerchantRef, settings: Settings, since: datetime | None = None) -> int:
-    """Store the movements of the balance and tell them what they are; how many were new."""
+    """Store the movements of the balance and tell them what they are; how many were new. To be run after pull_events."""
     begin, may_move = _begin(merchant, "lines_until", since, LINE_OVERLAP)
     with reading() as session:
         home = home_of(session, merchant.ref)
@@ -86,7 +86,7 @@ def pull_lines(merchant: MerchantRef, settings: Settings, since: datetime | None
             new += store_lines(session, home, block)
         if may_move:
             _move(merchant, "lines_until", block[-1].created_at)
-    meet_waiting(merchant, settings)
+    meet_waiting(merchant, settings, has_messages=True)
     return new
 
 

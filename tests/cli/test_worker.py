@@ -10,7 +10,7 @@ from procrastinate.schema import SchemaManager
 from sqlalchemy import text
 
 from donate import worker
-from donate.db import Database, reading
+from donate.db import Database, Role, reading, transaction
 from donate.folders import top_folder
 from donate.giving.checks import ALL_CHECKS
 from donate.ledger import checks
@@ -66,6 +66,31 @@ def test_a_waiting_job_is_done_by_the_worker_as_the_web_role(
     assert ran == [1]
     with reading() as session:
         assert session.scalar(text("SELECT status FROM procrastinate_jobs")) == "succeeded"
+
+
+@pytest.mark.parametrize(("silent_for", "written_off"), [("5 seconds", 0), ("1 minute", 1)])
+def test_a_run_whose_worker_was_killed_does_not_hold_its_job_for_ever(
+    silent_for: str, written_off: int, database: Database, settings: Settings
+) -> None:
+    app = worker.job_app(database, replace(settings, database_url=database.url))
+
+    async def work() -> int:
+        async with app.open_async():
+            await app.configure_task("repeat_messages", lock="repeat_messages").defer_async(timestamp=0)
+            killed = await app.job_manager.register_worker()
+            assert await app.job_manager.fetch_job(queues=None, worker_id=killed) is not None
+            with transaction(Role.OWNER) as session:
+                session.execute(
+                    text("UPDATE procrastinate_workers SET last_heartbeat = now() - CAST(:silent AS interval)"),
+                    {"silent": silent_for},
+                )
+            return await worker.write_off_interrupted(app)
+
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(copy_context().run, asyncio.run, work()).result() == written_off
+    with reading() as session:
+        status = session.scalar(text("SELECT status FROM procrastinate_jobs"))
+    assert status == ("failed" if written_off else "doing")
 
 
 def test_the_booking_path_is_not_held_up_by_notifications(database: Database) -> None:

@@ -61,3 +61,14 @@ def balances() -> dict[str, int]:
 
 def provider_balance(settings: Settings, merchant: str = make.MERCHANT) -> int:
     return sum(seen.total_minor for seen in gateway_for(merchant_of(merchant), settings).balance())
+
+
+def charge_of_page(session_id: str) -> str:
+    """The charge that paid one page, as the sandbox knows it."""
+    statement = """
+        SELECT intent.body->>'latest_charge'
+        FROM sandbox_object page JOIN sandbox_object intent ON intent.object_id = page.body->>'payment_intent'
+        WHERE page.object_id = :page
+    """
+    with transaction() as session:
+        return str(session.execute(text(statement), {"page": session_id}).scalar_one())

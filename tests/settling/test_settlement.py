@@ -5,13 +5,15 @@ from flask.testing import FlaskClient
 
 from donate import clock
 from donate.db import transaction
-from donate.giving.models import CheckoutState
+from donate.giving.booking import move_towards
+from donate.giving.models import CheckoutState, UnbookedMoney
+from donate.giving.unexplained import clear_to_donations
 from donate.ledger import checks
 from donate.ledger.provider_checks import PROVIDER_CHECKS
-from donate.payments.sandbox import payouts
+from donate.payments.sandbox import disputes, payouts
 from donate.sequencer import drain
-from donate.settling.lines import home_of
-from donate.settling.settlements import keep_payout, take_payout
+from donate.settling.lines import home_of, meet_waiting
+from donate.settling.settlements import book_waiting, keep_payout, take_payout
 from tests.giving import factories as giving
 from tests.settling import factories as make
 
@@ -162,3 +164,73 @@ def test_its_day_is_the_day_on_which_it_arrived(settings):
         home = home_of(session, make.MERCHANT)
         (day,) = session.execute(giving.text("SELECT effective_on FROM entry")).scalars()
     assert day == min(arrived, clock.today(home.time_zone))
+
+
+def paid_out(settings, *more) -> None:
+    """A settlement of everything that the provider's lines say by now, and of `more`."""
+    lines = [make.again(line) for line in make.lines() if line.kind != "payout"]
+    with transaction() as session:
+        make.store(session, *more)
+    given = [*lines, *more]
+    seen = make.payout(amount_minor=sum(line.net_minor for line in given))
+    keep_payout(make.merchant(), seen, given, settings)
+
+
+@pytest.fixture
+def in_suspense(settings, client):
+    """15.00 agreed on and 14.00 paid: in suspense, its fee known."""
+    giving.raising()
+    giving.noise()
+    made = giving.opened(settings)
+    with transaction() as session:
+        move_towards(session.connection(), make.MERCHANT, giving.seen(made, amount_minor=1400, charge_id="ch_less"))
+    with transaction() as session:
+        make.store(
+            session, make.line(line_id="txn_less", kind="payment", source_id="ch_less", amount_minor=1400, fee_minor=8)
+        )
+    meet_waiting(make.merchant(), settings)
+    return made
+
+
+def clear() -> None:
+    with transaction() as session:
+        money = session.scalars(giving.select(UnbookedMoney.id)).one()
+        clear_to_donations(session, money, by=1, note="the donor agrees")
+
+
+def test_what_was_cleared_before_its_settlement_is_available_with_it(in_suspense, settings, database):
+    clear()
+    paid_out(settings)
+    assert make.available() == 1392
+    assert make.share_codes() == {"fund:yunxi": 1392}
+    assert "settlement_shares_are_whole" not in make.failing(database)
+
+
+def test_what_is_cleared_after_its_settlement_is_available_then_and_once(in_suspense, settings, database):
+    paid_out(settings)
+    assert make.available() == 0
+    assert make.share_codes() == {"suspense": 1392}
+    clear()
+    for _ in range(2):
+        with transaction() as session:
+            book_waiting(session, home_of(session, make.MERCHANT))
+        assert make.available() == 1392
+    assert not {"releases_are_covered", "stock_equals_ledger"} & set(make.failing(database))
+
+
+def test_a_second_fee_of_a_dispute_counts_once(settings, database):
+    giving.raising()
+    giving.noise()
+    make.give(settings)
+    with make.days_later(1):
+        make.run(settings)
+        charge = make.lines()[0].source_id or ""
+        with transaction() as session:
+            dispute = disputes.open_dispute(session, make.MERCHANT, charge).object_id
+        make.run(settings)
+        fee = make.lines()[-1].fee_minor
+        second = make.line(line_id="txn_appeal", kind="adjustment", source_id=dispute, amount_minor=0, fee_minor=fee)
+        paid_out(settings, second)
+        assert fee > 0
+        assert make.share_codes() == {"fund:yunxi": -9, "general": -2 * fee}
+        assert "settlement_shares_are_whole" not in make.failing(database)

@@ -1,0 +1,137 @@
+"""A checkout whose donor paid on two pages: one payment is the donation, the other is unexplained money with a fee."""
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select, text
+
+from donate import clock
+from donate.db import transaction
+from donate.giving.models import Checkout, UnbookedMoney
+from donate.payments.sandbox import outcomes, refunds
+from donate.settings import Settings
+from donate.settling.models import ProviderLine
+from donate.settling.reconcile import reconcile
+from tests.giving import back
+from tests.giving import factories as make
+from tests.payments import factories as payments
+from tests.settling import factories as settling
+
+
+def pay_another_page(settings: Settings, reference: str | None) -> str:
+    """A page of 15.00 that no row of ours knows, paid by card; with the reference of a checkout, or without any."""
+    metadata = {} if reference is None else {"checkout": reference}
+    params = payments.sdk_params(
+        client_reference_id=reference, metadata=metadata, payment_intent_data={"metadata": metadata}
+    )
+    opened = payments.sdk(settings).v1.checkout.sessions.create(params)
+    with transaction() as session:
+        outcomes.pay(session, make.MERCHANT, opened.id, "card")
+    return opened.id
+
+
+def failed_messages() -> list[tuple[str, str]]:
+    with transaction() as session:
+        return [
+            (str(kind), str(error))
+            for kind, error in session.execute(
+                text("SELECT kind, last_error FROM provider_event WHERE outcome NOT IN ('handled', 'ignored')")
+            )
+        ]
+
+
+def deliver_all(client: FlaskClient, settings: Settings) -> None:
+    make.deliver(client, settings)
+    with clock.frozen_at(clock.now() + make.FEE_KNOWN):
+        make.deliver(client, settings)
+
+
+@pytest.fixture
+def made(settings: Settings, database: object) -> Checkout:
+    make.raising()
+    make.noise()
+    return make.paid_in_sandbox(settings)
+
+
+def test_each_payment_has_its_own_fee_and_no_message_fails_for_ever(
+    client: FlaskClient, settings: Settings, made: Checkout
+) -> None:
+    pay_another_page(settings, str(made.public_id))
+    deliver_all(client, settings)
+    assert failed_messages() == []
+    assert make.checkout(made.public_id).fee_minor == 9
+    with transaction() as session:
+        assert session.scalars(select(UnbookedMoney.fee_minor)).all() == [74]
+
+
+def test_the_fee_of_the_second_payment_is_never_taken_for_that_of_the_first(
+    client: FlaskClient, settings: Settings, made: Checkout
+) -> None:
+    with clock.frozen_at(clock.now() - make.FEE_KNOWN):
+        pay_another_page(settings, str(made.public_id))  # its fee is told first
+    deliver_all(client, settings)
+    assert failed_messages() == []
+    assert back.balances().get("clearing", 0) == back.provider_balance(settings)
+    row = make.checkout(made.public_id)
+    assert row.charge_id == back.charge_of_page(row.session_id or "")
+
+
+@pytest.mark.parametrize("has_been_told", [True, False])
+def test_two_balance_lines_never_belong_to_one_checkout(
+    has_been_told: bool, client: FlaskClient, settings: Settings, made: Checkout
+) -> None:
+    pay_another_page(settings, str(made.public_id))
+    if has_been_told:
+        deliver_all(client, settings)
+    with settling.days_later(1):
+        report = reconcile(settings)
+        assert settling.kinds(report) == []
+        assert settling.balance_of("clearing") == back.provider_balance(settings)
+    with transaction() as session:
+        lines = session.scalars(select(ProviderLine.checkout_id).order_by(ProviderLine.checkout_id)).all()
+    assert lines == [made.id, None]
+
+
+@pytest.mark.parametrize("reference", [None, "7a4f0f3e-6a0a-4bb5-9a4e-3f5f8f3f7c11"])
+def test_a_page_that_is_none_of_ours_is_booked_against_suspense_once(
+    reference: str | None, client: FlaskClient, settings: Settings, made: Checkout
+) -> None:
+    pay_another_page(settings, reference)
+    deliver_all(client, settings)
+    with settling.days_later(1):
+        assert settling.kinds(reconcile(settings)) == []
+        assert settling.balance_of("suspense") == -(1500 - 74)
+        assert settling.balance_of("clearing") == back.provider_balance(settings)
+
+
+@pytest.mark.parametrize("reference", [None, "7a4f0f3e-6a0a-4bb5-9a4e-3f5f8f3f7c11"])
+def test_its_message_may_be_fetched_after_its_settlement_was_told(
+    reference: str | None, client: FlaskClient, settings: Settings, made: Checkout
+) -> None:
+    pay_another_page(settings, reference)
+    with settling.days_later(9):
+        settling.pay_out()
+        with transaction() as session:
+            session.execute(
+                text("DELETE FROM sandbox_delivery WHERE body::jsonb->>'type' LIKE 'checkout%'")
+            )  # lost for good; only the list of messages tells of them
+        make.deliver(client, settings)
+        reconcile(settings)
+        assert settling.balance_of("suspense") == -(1500 - 74)
+        assert settling.balance_of("clearing") == back.provider_balance(settings)
+
+
+def test_a_refund_that_was_told_before_its_unknown_payment_is_booked_once_that_is_known(
+    client: FlaskClient, settings: Settings, made: Checkout
+) -> None:
+    page = pay_another_page(settings, None)
+    with transaction() as session:
+        refunds.refund_in_dashboard(session, make.MERCHANT, back.charge_of_page(page), 400)
+        late = "UPDATE sandbox_delivery SET due_at = due_at + interval '1 minute' WHERE body::jsonb->>'type' LIKE 'checkout%'"
+        session.execute(text(late))
+    deliver_all(client, settings)
+    assert back.refunds() == []
+    with settling.days_later(1):
+        make.deliver(client, settings)
+        assert settling.kinds(reconcile(settings)) == []
+    assert back.refunds() == [("succeeded", 400)]
+    assert back.balances()["suspense"] == -(1500 - 74 - 400)
