@@ -1,13 +1,16 @@
 """What is done beside requests: each job is one function with a schedule; its runs wait in PostgreSQL (procrastinate).
 
 Several workers may run: a schedule's run is written down once, and one worker takes it. A run that is still waiting
-is not written down twice, so nothing piles up while no worker is there.
+is not written down twice, so nothing piles up while no worker is there. A run whose worker was killed is written off
+when its worker has not been heard of for a while; until then its job waits, since two runs of one job never overlap.
 """
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import procrastinate
 import structlog
@@ -34,6 +37,8 @@ from donate.settling.reconcile import reconcile
 CONCURRENCY = 4
 POLL_SECONDS = 1.0
 GRACE_SECONDS = 8.0
+HEARTBEAT_SECONDS = 5.0
+DEAD_AFTER_SECONDS = 20.0
 
 log = structlog.get_logger("donate.worker")
 
@@ -273,11 +278,50 @@ def run_forever(database: Database, settings: Settings) -> None:
 
 
 async def _work(app: procrastinate.App) -> None:
+    asyncio.get_running_loop().set_exception_handler(_end_after_fault)
     async with app.open_async():
-        await app.run_worker_async(
-            concurrency=CONCURRENCY,
-            listen_notify=False,
-            fetch_job_polling_interval=POLL_SECONDS,
-            shutdown_graceful_timeout=GRACE_SECONDS,
-            delete_jobs="successful",
-        )
+        writing_off = asyncio.create_task(_write_off_interrupted(app))
+        try:
+            await app.run_worker_async(
+                concurrency=CONCURRENCY,
+                listen_notify=False,
+                fetch_job_polling_interval=POLL_SECONDS,
+                shutdown_graceful_timeout=GRACE_SECONDS,
+                delete_jobs="successful",
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=DEAD_AFTER_SECONDS,
+            )
+        finally:
+            writing_off.cancel()
+
+
+def _end_after_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A run whose end could not be written down would hold its job for as long as we live: start afresh instead."""
+    loop.default_exception_handler(context)
+    signal.raise_signal(signal.SIGTERM)
+
+
+async def _write_off_interrupted(app: procrastinate.App) -> None:
+    while True:
+        try:
+            await write_off_interrupted(app)
+        except procrastinate.exceptions.ConnectorException:
+            log.warning("jobs_not_looked_through")
+        await asyncio.sleep(HEARTBEAT_SECONDS)
+
+
+async def write_off_interrupted(app: procrastinate.App) -> int:
+    """Mark runs as failed whose worker is dead, so that their jobs run again at the next time of their schedule."""
+    found = await app.connector.execute_query_all_async(_WRITE_OFF, dead_after=DEAD_AFTER_SECONDS)
+    for row in found:
+        log.warning("job_interrupted", job=row["task_name"])
+    return len(found)
+
+
+_WRITE_OFF = """
+    UPDATE procrastinate_jobs AS job SET status = 'failed'
+    WHERE job.status = 'doing' AND NOT EXISTS (
+      SELECT FROM procrastinate_workers worker
+      WHERE worker.id = job.worker_id AND worker.last_heartbeat > now() - make_interval(secs => %(dead_after)s))
+    RETURNING job.task_name
+"""
