@@ -22,6 +22,7 @@ from donate.db import Database, Role, reading, transaction
 from donate.errors import DonateError
 from donate.giving import recurring_closing, recurring_sync, splits, tries
 from donate.giving.checks import ALL_CHECKS
+from donate.giving.refund_retention import forget_refund_words
 from donate.giving.refund_sync import sync_money_back
 from donate.giving.retention import forget_large, forget_unpaid
 from donate.giving.sync import sync_stale
@@ -131,7 +132,7 @@ def watch_splits(settings: Settings) -> int:
 def forget_private(_: Settings) -> int:
     """Erase what people told us and nobody needs any more; how many rows."""
     with transaction(Role.ERASER) as session:
-        unpaid = forget_unpaid(session) + forget_large(session)
+        unpaid = forget_unpaid(session) + forget_large(session) + forget_refund_words(session)
         return unpaid + forget_bodies(session) + complaints.forget_contacts(session)
 
 

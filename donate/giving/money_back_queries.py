@@ -109,28 +109,31 @@ def refund_lines(session: Session, hosts: Hosts, most: int, *conditions: ColumnE
     return [_refund_line(*row) for row in rows]
 
 
+def answer(refund: Refund) -> str | None:
+    """Why it was refused or came back; None while neither happened."""
+    if refund.state == RefundState.REFUSED:
+        return why_refused(refund.refused_code)
+    if refund.state == RefundState.FAILED or refund.failure is not None:
+        return why_failed(refund.failure)
+    return None
+
+
 def _refund_line(
     refund: Refund, checkout: UUID | None, currency: str, time_zone: str, name: str | None, note: str | None
 ) -> RefundLine:
-    state = RefundState(refund.state)
-    answer, code = None, None
-    if state is RefundState.REFUSED:
-        answer, code = why_refused(refund.refused_code), refund.refused_code
-    elif state is RefundState.FAILED or refund.failure is not None:
-        answer, code = why_failed(refund.failure), refund.failure
     return RefundLine(
         public_id=refund.public_id,
         checkout=checkout,
         amount_minor=refund.amount_minor,
         currency=currency,
         time_zone=time_zone,
-        state=state,
+        state=RefundState(refund.state),
         origin=RefundOrigin(refund.origin),
         requested_at=refund.requested_at,
         requested_by_name=name,
         refund_id=refund.refund_id,
-        answer=answer,
-        code=code,
+        answer=answer(refund),
+        code=refund.refused_code if refund.state == RefundState.REFUSED else refund.failure,
         note=note,
     )
 

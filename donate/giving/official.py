@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.errors import N_, DonateError, NotFound
-from donate.giving.models import Booked, Checkout, Donation
+from donate.giving.brought import COUNTS, brought
+from donate.giving.models import Checkout, Donation
 from donate.giving.official_models import OfficialReceipt, OfficialReceiptPrivate, OfficialReceiptStep, OfficialState
 from donate.giving.recorded_models import RecordedDonation, RecordedState
 from donate.giving.reference_key import key_of
@@ -96,10 +97,10 @@ def donations_behind(session: Session, secret: str) -> Behind:
         left = recorded.amount_minor if recorded.state == RecordedState.CONFIRMED else 0
         return Behind(recorded.book_id, _host(session, recorded.book_id), True, {recorded.id: left})
     checkout = session.scalars(select(Checkout).filter_by(secret=secret)).one_or_none()
-    if checkout is None or checkout.booked_as != Booked.DONATIONS:
+    if checkout is None or checkout.booked_as not in COUNTS:
         raise NotFound
     donations = session.scalars(select(Donation).where(Donation.checkout_id == checkout.id).order_by(Donation.id))
-    amounts = {donation.id: donation.amount_minor for donation in donations}
+    amounts = brought(session, checkout, donations.all())
     for donation_id, amount_minor in _given_back(session, amounts):
         amounts[donation_id] = max(0, amounts[donation_id] - amount_minor)
     return Behind(checkout.book_id, _host(session, checkout.book_id), False, amounts)

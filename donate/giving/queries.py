@@ -1,23 +1,29 @@
 """What the give page is drawn from, and what staff and organisers read of donations."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from donate import clock
 from donate.campaigns.models import Campaign
 from donate.campaigns.queries import CampaignForGiving, campaign_for_giving
 from donate.errors import N_, DonateError, NotFound
+from donate.giving.brought import COUNTS
 from donate.giving.forms import MOST_LINES, Terms
-from donate.giving.models import Booked, Checkout, Donation, DonationPrivate, UnbookedMoney
+from donate.giving.models import Checkout, Donation, DonationPrivate, UnbookedMoney
+from donate.giving.money_back_queries import answer
+from donate.giving.refund_models import Refund, RefundState
 from donate.ledger import cover
 from donate.ledger.models import Book, MerchantAccount
 from donate.money import Money
 from donate.organisations.models import Organisation
 from donate.payments.tariffs import Rule
+from donate.people.models import User
 from donate.text import InBoth
 
 
@@ -155,7 +161,7 @@ def messages(session: Session, organisations: Collection[str], *, most: int = 10
         .where(
             or_(host.ref.in_(organisations), partner.ref.in_(organisations)),
             DonationPrivate.message.is_not(None),
-            Checkout.booked_as == Booked.DONATIONS.value,
+            Checkout.booked_as.in_(COUNTS),
         )
         .order_by(Donation.id.desc())
         .limit(most)
@@ -177,8 +183,9 @@ def messages(session: Session, organisations: Collection[str], *, most: int = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingMoney:
-    """Money at the provider that is not as agreed and that nobody has explained yet."""
+    """Money at the provider that is not as agreed; explained once a person said what became of it."""
 
+    id: int
     merchant: str
     session_id: str
     amount_minor: int
@@ -187,6 +194,18 @@ class StandingMoney:
     agreed_currency: str | None
     is_in_suspense: bool
     seen_at: datetime
+    checkout: UUID | None
+    has_own_checkout: bool
+    charge_id: str | None
+    fee_minor: int | None
+    explained_at: datetime | None
+    explained_by_name: str | None
+    explanation: str | None
+    outcome: str | None
+
+    @property
+    def fee(self) -> str | None:
+        return None if self.fee_minor is None else _plain(self.fee_minor, self.currency)
 
     @property
     def amount(self) -> str:
@@ -202,27 +221,59 @@ class StandingMoney:
 
 def standing_money(session: Session, *, most: int = 100) -> list[StandingMoney]:
     """What staff must look into, oldest first."""
-    rows = session.execute(
-        select(UnbookedMoney, MerchantAccount.ref, Checkout.amount_minor, Checkout.currency)
+    query = _money().where(UnbookedMoney.explained_at.is_(None)).order_by(UnbookedMoney.id).limit(most)
+    return _read_money(session, query)
+
+
+def explained_money(session: Session, *, most: int = 50) -> list[StandingMoney]:
+    """What staff explained, newest first."""
+    query = _money().where(UnbookedMoney.explained_at.is_not(None)).order_by(UnbookedMoney.explained_at.desc())
+    return _read_money(session, query.limit(most))
+
+
+def money_by_id(session: Session, unbooked_id: int) -> StandingMoney:
+    """One row, explained or not. Raises NotFound."""
+    found = _read_money(session, _money().where(UnbookedMoney.id == unbooked_id))
+    if not found:
+        raise NotFound
+    return found[0]
+
+
+def _money() -> Select[*tuple[Any, ...]]:
+    return (
+        select(UnbookedMoney, MerchantAccount.ref, Checkout, User.name)
         .join(MerchantAccount, MerchantAccount.id == UnbookedMoney.merchant_account_id)
         .outerjoin(Checkout, Checkout.id == UnbookedMoney.checkout_id)
-        .where(UnbookedMoney.explained_at.is_(None))
-        .order_by(UnbookedMoney.id)
-        .limit(most)
+        .outerjoin(User, User.id == UnbookedMoney.explained_by)
     )
-    return [
-        StandingMoney(
-            merchant=merchant,
-            session_id=money.session_id,
-            amount_minor=money.amount_minor,
-            currency=money.currency,
-            agreed_minor=agreed_minor,
-            agreed_currency=agreed_currency,
-            is_in_suspense=money.is_in_suspense,
-            seen_at=money.seen_at,
-        )
-        for money, merchant, agreed_minor, agreed_currency in rows
-    ]
+
+
+def _read_money(session: Session, query: Select[*tuple[Any, ...]]) -> list[StandingMoney]:
+    rows: Iterable[tuple[Any, ...]] = session.execute(query)
+    return [_standing(*row) for row in rows]
+
+
+def _standing(money: UnbookedMoney, merchant: str, checkout: Checkout | None, name: str | None) -> StandingMoney:
+    own = checkout if checkout is not None and checkout.session_id == money.session_id else None
+    return StandingMoney(
+        id=money.id,
+        merchant=merchant,
+        session_id=money.session_id,
+        amount_minor=money.amount_minor,
+        currency=money.currency,
+        agreed_minor=checkout.amount_minor if checkout else None,
+        agreed_currency=checkout.currency if checkout else None,
+        is_in_suspense=money.is_in_suspense,
+        seen_at=money.seen_at,
+        checkout=own.public_id if own else None,
+        has_own_checkout=own is not None,
+        charge_id=own.charge_id if own else money.charge_id,
+        fee_minor=own.fee_minor if own else money.fee_minor,
+        explained_at=money.explained_at,
+        explained_by_name=name,
+        explanation=money.explanation,
+        outcome=money.outcome,
+    )
 
 
 def _plain(minor: int, currency: str) -> str:
@@ -230,3 +281,26 @@ def _plain(minor: int, currency: str) -> str:
         return f"{Money(minor, currency).plain} {currency}"
     except DonateError:
         return f"{minor} {currency}"
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyRefund:
+    """A refund of money that was not as agreed, in its own currency. `answer` says why it was refused or came back."""
+
+    amount: str
+    state: RefundState
+    requested_at: datetime
+    answer: str | None
+
+
+def refunds_of_money(session: Session, unbooked_id: int) -> list[MoneyRefund]:
+    """What was sent back of one sum, oldest first."""
+    money = session.get_one(UnbookedMoney, unbooked_id)
+    own = select(Checkout.id).where(Checkout.id == money.checkout_id, Checkout.session_id == money.session_id)
+    query = select(Refund).where(or_(Refund.unbooked_id == unbooked_id, Refund.checkout_id.in_(own)))
+    return [
+        MoneyRefund(
+            _plain(refund.amount_minor, money.currency), RefundState(refund.state), refund.requested_at, answer(refund)
+        )
+        for refund in session.scalars(query.order_by(Refund.id))
+    ]

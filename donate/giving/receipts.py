@@ -1,6 +1,6 @@
 """What a donor sees of their own checkout: how far it has come, and a receipt for each donation in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.campaigns.queries import CampaignForGiving, campaign_for_giving
 from donate.errors import NotFound
+from donate.giving.brought import COUNTS, brought, cleared_key
 from donate.giving.chinese_amount import chinese_amount
-from donate.giving.models import Booked, Checkout, CheckoutState, Donation, DonationPrivate
+from donate.giving.models import Checkout, CheckoutState, Donation, DonationPrivate
 from donate.giving.money_back import gone_back
 from donate.giving.qr import short_hash_of
 from donate.ledger.models import Book, Entry, ReceiptNumber
@@ -106,20 +107,26 @@ def receipt_page(session: Session, secret: str) -> ReceiptPage | None:
     Raises NotFound.
     """
     checkout = _checkout(session, secret)
-    if checkout.booked_as != Booked.DONATIONS or checkout.paid_at is None:
+    if checkout.booked_as not in COUNTS or checkout.paid_at is None:
         return None
     donations = _donations(session, checkout)
     time_zone = session.scalars(select(Book.time_zone).where(Book.id == checkout.book_id)).one()
     paid_on = clock.day_of(checkout.paid_at, time_zone)
     booked = _booked(session, checkout, [donation for donation, _ in donations])
     fees = _fee_parts(checkout, [donation for donation, _ in donations])
-    back = gone_back(session, [donation.id for donation, _ in donations])
+    amounts = brought(session, checkout, [donation for donation, _ in donations])
+    back = gone_back(session, list(amounts))
     receipts = tuple(
-        _receipt(session, checkout, donation, private, fee, booked, paid_on, back.get(donation.id, 0))
+        _receipt(
+            session, checkout, donation, amounts[donation.id], private, fee, booked, paid_on, back.get(donation.id, 0)
+        )
         for (donation, private), fee in zip(donations, fees, strict=True)
+        if donation.id in amounts
     )
     return ReceiptPage(
-        progress=_progress(checkout, donations[0][0].campaign_ref),
+        progress=replace(
+            _progress(checkout, donations[0][0].campaign_ref), amount_minor=sum(one.amount_minor for one in receipts)
+        ),
         method=checkout.method,
         paid_at=checkout.paid_at,
         time_zone=time_zone,
@@ -139,7 +146,7 @@ def _progress(checkout: Checkout, campaign_ref: str) -> Progress:
         public_id=checkout.public_id,
         secret=checkout.secret,
         state=CheckoutState(checkout.state),
-        is_booked=checkout.booked_as == Booked.DONATIONS,
+        is_booked=checkout.booked_as in COUNTS,
         amount_minor=checkout.amount_minor,
         currency=checkout.currency,
         session_url=checkout.session_url,
@@ -176,7 +183,7 @@ class _Line:
 
 def _booked(session: Session, checkout: Checkout, donations: list[Donation]) -> dict[str, _Line]:
     """The entries of the donations and of covered fees, by idempotency key."""
-    keys = [donation.entry_key for donation in donations]
+    keys = [key for donation in donations for key in (donation.entry_key, cleared_key(donation))]
     keys += [f"cover:{checkout.public_id}:{donation.public_id}" for donation in donations]
     rows = session.execute(
         select(Entry.idempotency_key, LogLeaf.log_index, LogLeaf.leaf_hash, ReceiptNumber.year, ReceiptNumber.number)
@@ -191,16 +198,17 @@ def _receipt(
     session: Session,
     checkout: Checkout,
     donation: Donation,
+    amount_minor: int,
     private: DonationPrivate | None,
     fee_minor: int | None,
     booked: dict[str, _Line],
     paid_on: date,
     refunded_minor: int,
 ) -> Receipt:
-    line = booked.get(donation.entry_key, _Line(None, None, None, None))
+    line = booked.get(donation.entry_key) or booked.get(cleared_key(donation)) or _Line(None, None, None, None)
     return Receipt(
         campaign=campaign_for_giving(session, donation.campaign_ref, paid_on),
-        amount_minor=donation.amount_minor,
+        amount_minor=amount_minor,
         currency=checkout.currency,
         paid_on=paid_on,
         name=private.name if private else None,

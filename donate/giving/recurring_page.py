@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.campaigns.queries import CampaignForGiving, campaign_for_giving
-from donate.giving.models import Booked, Checkout
+from donate.giving.brought import COUNTS, brought
+from donate.giving.models import Booked, Checkout, Donation
 from donate.giving.recurring import by_secret
 from donate.giving.recurring_models import Recurring, RecurringMonth, RecurringState, StopReason
 from donate.ledger.models import Book
@@ -78,23 +79,35 @@ def _day(moment: datetime | None, time_zone: str) -> date | None:
 
 def _months(session: Session, recurring: Recurring, time_zone: str) -> tuple[Month, ...]:
     """Newest first; the first month also while only its own page has been heard of."""
-    rows = session.execute(
-        select(Checkout)
-        .outerjoin(RecurringMonth, RecurringMonth.checkout_id == Checkout.id)
-        .where(
-            or_(RecurringMonth.recurring_id == recurring.id, Checkout.id == recurring.checkout_id),
-            Checkout.booked_as.is_not(None),
+    rows = (
+        session.execute(
+            select(Checkout)
+            .outerjoin(RecurringMonth, RecurringMonth.checkout_id == Checkout.id)
+            .where(
+                or_(RecurringMonth.recurring_id == recurring.id, Checkout.id == recurring.checkout_id),
+                Checkout.booked_as.is_not(None),
+            )
+            .order_by(Checkout.paid_at.desc(), Checkout.id.desc())
         )
-        .order_by(Checkout.paid_at.desc(), Checkout.id.desc())
-    ).scalars()
+        .scalars()
+        .all()
+    )
     return tuple(
         Month(
             paid_on=clock.day_of(checkout.paid_at or checkout.created_at, time_zone),
-            amount_minor=checkout.amount_minor,
-            receipt_secret=checkout.secret if checkout.booked_as == Booked.DONATIONS else None,
+            amount_minor=_amount(session, checkout),
+            receipt_secret=checkout.secret if checkout.booked_as in COUNTS else None,
         )
         for checkout in rows
     )
+
+
+def _amount(session: Session, checkout: Checkout) -> int:
+    """What was paid; what was agreed while a person looks at it."""
+    if checkout.booked_as != Booked.CLEARED:
+        return checkout.amount_minor
+    donations = session.scalars(select(Donation).where(Donation.checkout_id == checkout.id)).all()
+    return sum(brought(session, checkout, donations).values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ def _write_campaigns(session: Session, sums: Mapping[str, CampaignSum], as_of: i
 
 def number_receipts(session: Session, entries: Sequence[Numbered]) -> None:
     """Give each donation among `entries` the next receipt number of its book and year, in log order."""
-    donations = sorted((entry for entry in entries if entry.reason in RECEIPTED), key=lambda entry: entry.log_index)
+    donations = sorted((entry for entry in entries if _is_receipted(entry)), key=lambda entry: entry.log_index)
     if not donations:
         return
     series = sorted({(entry.book_id, entry.effective_on.year) for entry in donations})
@@ -190,6 +190,11 @@ def number_receipts(session: Session, entries: Sequence[Numbered]) -> None:
             "numbers": numbers,
         },
     )
+
+
+def _is_receipted(entry: Numbered) -> bool:
+    """Money out of suspense is a donation where it went to a campaign; other money of the provider's went elsewhere."""
+    return entry.reason in RECEIPTED or (entry.reason == Reason.SUSPENSE_CLEARED and entry.campaign is not None)
 
 
 _ADD_ACCOUNTS = text(

@@ -27,6 +27,7 @@ def upgrade() -> None:
     grant(op, "donate_web", "SELECT, INSERT", "refund_part", "dispute_part", "cleared_part", "refund_note")
     grant(op, "donate_web", "SELECT, INSERT, UPDATE (answer)", "refund_wish_private")
     grant(op, "donate_eraser", "SELECT, DELETE", "refund_note", "refund_wish_private")
+    grant(op, "donate_eraser", "SELECT", "refund", "refund_wish")
     grant(op, "donate_web", "UPDATE (charge_id, fee_minor, explained_by, outcome)", "unbooked_money")
     append_only(op, "refund_part", "dispute_part", "cleared_part")
 

@@ -1,8 +1,14 @@
 """Money that goes back: what happens at the sandbox, and what the books say afterwards."""
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 from sqlalchemy import select, text
 
-from donate.db import transaction
+from donate import db
+from donate.db import Database, transaction
+from donate.errors import DonateError
 from donate.giving.charges import payment_of_checkout
 from donate.giving.merchants import merchant_of
 from donate.giving.models import Checkout
@@ -72,3 +78,20 @@ def charge_of_page(session_id: str) -> str:
     """
     with transaction() as session:
         return str(session.execute(text(statement), {"page": session_id}).scalar_one())
+
+
+def at_once(database: Database, *works: Callable[[], object]) -> list[str]:
+    """Start all of them in the same moment, each in a thread of its own; "done" or the name of the error of each."""
+    start = threading.Barrier(len(works))
+
+    def run(work: Callable[[], object]) -> str:
+        db.bind(database)
+        start.wait()
+        try:
+            work()
+        except DonateError as error:
+            return type(error).__name__
+        return "done"
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))

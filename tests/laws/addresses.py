@@ -76,8 +76,6 @@ def _wish(world: World) -> dict[str, object]:
     return {"public_id": world.money_back.wish}
 
 
-
-
 def _large(world: World) -> dict[str, object]:
     return {"public_id": world.large.waiting}
 
@@ -130,6 +128,7 @@ SAMPLES: dict[str, Sample] = {
     "reviewer.campaign": _submitted,
     "reviewer.file": _file,
     "reviewer.large_one": _large,
+    "staff.unbooked_one": lambda world: {"unbooked_id": world.money_back.unbooked},
     "staff.payment": _payment,
     "staff.payment_refund": _payment,
     "staff.refund": _refund,

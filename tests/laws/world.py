@@ -16,7 +16,8 @@ from donate.db import Database, transaction
 from donate.files.photo import read_photo
 from donate.files.store import Store
 from donate.giving import official, wishes
-from donate.giving.models import Donation
+from donate.giving.booking import move_towards
+from donate.giving.models import Donation, UnbookedMoney
 from donate.giving.official_models import OfficialReceipt
 from donate.giving.recurring_models import Recurring
 from donate.giving.rhythm import Rhythm
@@ -90,6 +91,7 @@ class MoneyBack:
     secret: str
     refund: UUID
     wish: UUID
+    unbooked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,11 @@ def _money_back(settings: Settings) -> MoneyBack:
     with transaction() as session:
         of = session.scalars(select(Donation.public_id).where(Donation.checkout_id == made.id)).first()
         wish = wishes.ask(session, made.secret, donation=of, words=CANARY_WORDS, wish_id=None, days=30).public_id
-    return MoneyBack(made.public_id, made.secret, refund.public_id, wish)
+    less = giving.opened(settings)
+    with transaction() as session:
+        move_towards(session.connection(), giving.MERCHANT, giving.seen(less, currency="USD"))
+        unbooked = session.scalars(select(UnbookedMoney.id)).one()
+    return MoneyBack(made.public_id, made.secret, refund.public_id, wish, unbooked)
 
 
 def _settled(settings: Settings) -> Settled:
