@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from threading import Event
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -25,7 +25,8 @@ from donate.publiclog import log, queue
 from donate.publiclog.log import Line
 from donate.publiclog.queue import AccountFacts, WaitingEntry
 from donate.settings import Settings
-from donate.tlog.leaf import EntryLeaf, LeafLeg, OpenAccount, OpenBook, OpenCampaign
+from donate.tlog.canonical import NotCanonical
+from donate.tlog.leaf import EntryLeaf, Leaf, LeafLeg, OpenAccount, OpenBook, OpenCampaign, encode
 
 PASS_ENTRIES = 2_000
 POLL_SECONDS = 0.1
@@ -67,14 +68,30 @@ def run_pass(database: Database, *, sweep: bool = False, known: Known | None = N
 
     The queue is read from its floor; `sweep` reads it from the very beginning, for what was committed late.
     `known` spares a pass what an earlier one on the same database read.
+
+    An entry that waits though it is numbered is dropped from the queue. One that cannot be spelled as a leaf is set
+    aside: it stays in the queue for the sweeps, and the check every_entry_is_logged shows it. Neither holds up others.
     """
     known = known or Known()
+    try:
+        return _pass(database, sweep=sweep, known=known)
+    except log.AlreadyLogged:
+        with database.transaction(Role.SEQUENCER) as session:
+            queue.lock(session)
+            dropped = queue.drop_numbered(session)
+        if not dropped:
+            raise
+        _lines.error("entries waited that are numbered already; dropped from the queue", entries=dropped)
+        return _pass(database, sweep=sweep, known=known)
+
+
+def _pass(database: Database, *, sweep: bool, known: Known) -> PassResult:
     with database.transaction(Role.SEQUENCER) as session:
         next_index, floor = queue.lock(session)
         batch = queue.read(session, floor=0 if sweep else floor, at_most=PASS_ENTRIES)
         if not batch:
             return PassResult(0, next_index)
-        new_floor = batch[-1].id + 1
+        new_floor = max(floor, batch[-1].id + 1)
         reversed_indexes = _pull_in_what_is_reversed(session, batch)
         numbering = _Numbering(session, batch, next_index, reversed_indexes, known)
         for entry in log_order(batch):
@@ -82,9 +99,9 @@ def run_pass(database: Database, *, sweep: bool = False, known: Known | None = N
         log.append(session, numbering.lines)
         totals.add_totals(session, numbering.numbered)
         totals.number_receipts(session, numbering.numbered)
-        ids = [entry.id for entry in batch]
+        ids = [entry.entry_id for entry in numbering.numbered]
         queue.advance(session, entry_ids=ids, next_index=numbering.next_index, floor=new_floor, at=clock.now())
-        return PassResult(len(batch), numbering.next_index)
+        return PassResult(len(ids), numbering.next_index)
 
 
 def drain(database: Database) -> int:
@@ -162,6 +179,10 @@ def log_order(
     return [entry for group in (*groups, rest) for entry in group]
 
 
+class OriginalNotNumbered(Exception):
+    """What an entry reverses has no number, nor gets one in this pass."""
+
+
 class _Numbering:
     """Numbers entries one after the other and collects their lines, each behind the `open` lines that it needs."""
 
@@ -195,7 +216,19 @@ class _Numbering:
         return keys
 
     def add(self, entry: WaitingEntry) -> None:
-        """Give `entry` the next number."""
+        """Give `entry` the next number, or set it aside where it has no spelling or its original has no number."""
+        began = len(self.lines)
+        try:
+            self._add(entry)
+        except (NotCanonical, ZoneInfoNotFoundError, OriginalNotNumbered) as error:
+            # Nothing of it stays: what only it opened is opened by the next that needs it.
+            self.next_index -= len(self.lines) - began
+            self._opened -= {line.opens for line in self.lines[began:] if line.opens is not None}
+            self._known.clear()
+            del self.lines[began:]
+            _lines.error("entry cannot be numbered; set aside", entry=entry.id, problem=str(error) or repr(error))
+
+    def _add(self, entry: WaitingEntry) -> None:
         legs = [(self._accounts[debit], self._accounts[credit], amount) for debit, credit, amount in entry.legs]
         for debit, credit, _ in legs:
             for account in (debit, credit):
@@ -213,12 +246,13 @@ class _Numbering:
             legs=tuple(LeafLeg(debit.code, credit.code, amount) for debit, credit, amount in legs),
             cm=entry.commitment,
             campaign=entry.campaign,
-            rev=None if entry.reverses is None else self._indexes[entry.reverses],
+            rev=None if entry.reverses is None else self._index_of(entry.reverses),
             doc=entry.document,
             note=entry.note,
             ref=entry.reference if entry.reason in log.REFERENCED else None,
             settle=entry.reference if entry.reason in log.SETTLEMENTS else None,
         )
+        self._append(leaf, entry.book_id, entry_id=entry.id)
         self._indexes[entry.id] = leaf.seq
         self.numbered.append(
             Numbered(
@@ -234,7 +268,11 @@ class _Numbering:
                 ),
             )
         )
-        self._append(Line(leaf, entry.book_id, entry_id=entry.id))
+
+    def _index_of(self, entry_id: int) -> int:
+        if entry_id not in self._indexes:
+            raise OriginalNotNumbered(entry_id)
+        return self._indexes[entry_id]
 
     def _open_account(self, book_id: int, account: AccountFacts) -> None:
         key = f"account:{account.book_ref}:{account.code}"
@@ -249,7 +287,7 @@ class _Numbering:
             cls=account.account_class,
             campaign=account.fund,
         )
-        self._open(key, Line(leaf, book_id, opens=key))
+        self._open(key, leaf, book_id)
 
     def _open_book(self, book_id: int, account: AccountFacts) -> None:
         key = f"book:{account.book_ref}"
@@ -264,21 +302,21 @@ class _Numbering:
             mode=account.mode,
             zone=account.time_zone,
         )
-        self._open(key, Line(leaf, book_id, opens=key))
+        self._open(key, leaf, book_id)
 
     def _open_campaign(self, book_id: int, account: AccountFacts, campaign: str) -> None:
         key = f"campaign:{account.book_ref}:{campaign}"
         if key not in self._opened:
             day = _day(clock.now(), account)
             leaf = OpenCampaign(seq=self.next_index, book=account.book_ref, day=day, campaign=campaign)
-            self._open(key, Line(leaf, book_id, opens=key))
+            self._open(key, leaf, book_id)
 
-    def _open(self, key: str, line: Line) -> None:
+    def _open(self, key: str, leaf: Leaf, book_id: int) -> None:
+        self._append(leaf, book_id, opens=key)
         self._opened.add(key)
-        self._append(line)
 
-    def _append(self, line: Line) -> None:
-        self.lines.append(line)
+    def _append(self, leaf: Leaf, book_id: int, *, entry_id: int | None = None, opens: str | None = None) -> None:
+        self.lines.append(Line(leaf, encode(leaf), book_id, entry_id, opens))
         self.next_index += 1
 
 

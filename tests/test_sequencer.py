@@ -233,6 +233,65 @@ def test_a_pass_that_fails_leaves_everything_as_it_was(
     assert drain(database) == 1
 
 
+def in_queue(database: Database) -> list[int]:
+    with database.reading() as session:
+        return list(session.scalars(sa.text("SELECT entry_id FROM entry_pending ORDER BY entry_id")))
+
+
+def test_an_entry_that_waits_though_it_is_numbered_is_dropped_and_holds_up_nobody(
+    database: Database, book_id: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (numbered,) = post(database, donation(book_id))
+    run_pass(database)
+    with database.transaction(Role.OWNER) as session:
+        session.execute(sa.text("INSERT INTO entry_pending VALUES (:id)"), {"id": numbered})
+    post(database, donation(book_id), donation(book_id))
+    assert run_pass(database, sweep=True).entry_count == 2
+    assert in_queue(database) == []
+    assert "numbered already" in "".join(capsys.readouterr())
+    with database.reading() as session:
+        assert [result for result in checks.run_checks(session) if not result.is_ok] == []
+
+
+def misspell(database: Database, entry_id: int, reference: str) -> None:
+    """As if a fault had written what journal.post refuses."""
+    with database.transaction(Role.OWNER) as session:
+        session.execute(sa.text("SET LOCAL session_replication_role = replica"))
+        session.execute(
+            sa.text("UPDATE entry SET reference = :reference WHERE id = :id"), {"id": entry_id, "reference": reference}
+        )
+
+
+def test_an_entry_that_no_leaf_can_spell_is_set_aside_and_the_others_go_on(
+    database: Database, book_id: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    legs = (Leg(debit="bank", credit="clearing", amount_minor=10),)
+    _, bad, _ = post(
+        database,
+        donation(book_id),
+        donation(book_id, reason=Reason.INTEREST, reference="line-7", legs=legs),
+        donation(book_id),
+    )
+    misspell(database, bad, "=cmd()")
+    reverse(database, book_id, bad)
+    assert run_pass(database).entry_count == 2
+    assert len([leaf for leaf in leaves(database) if isinstance(leaf, EntryLeaf)]) == 2
+    assert in_queue(database) == [bad, bad + 2]  # its reversal names it, so it waits with it
+    assert "set aside" in "".join(capsys.readouterr())
+    post(database, donation(book_id))
+    assert run_pass(database).entry_count == 1
+    assert drain(database) == 0
+    with database.reading() as session:
+        results = checks.run_checks(session, merge_delay_seconds=-60)
+    assert {result.name: result.offending for result in results if not result.is_ok} == {
+        "every_entry_is_logged": (f"entry {bad}", f"entry {bad + 2}")
+    }
+    misspell(database, bad, "line-7")
+    assert drain(database) == 2
+    with database.reading() as session:
+        assert [result for result in checks.run_checks(session) if not result.is_ok] == []
+
+
 @pytest.mark.parametrize("role", [Role.WEB, Role.ERASER])
 @pytest.mark.parametrize(
     "statement",

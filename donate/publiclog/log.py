@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+from psycopg.errors import UniqueViolation
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -36,22 +37,33 @@ _COLUMNS = (
 )
 
 
+class AlreadyLogged(Exception):
+    """An entry, an index or what a line opens stands in the log already."""
+
+
 class Line(NamedTuple):
-    """A leaf on its way into the log, with what it is found by."""
+    """A leaf on its way into the log, as it is spelt, with what it is found by."""
 
     leaf: Leaf
+    data: bytes
     book_id: int
     entry_id: int | None = None
     opens: str | None = None
 
 
 def append(session: Session, lines: Sequence[Line]) -> None:
-    """Write lines at the indexes that their leaves carry. Only inside a pass, which holds the sequencer's row."""
+    """Write lines at the indexes that their leaves carry. Only inside a pass, which holds the sequencer's row.
+
+    Raises AlreadyLogged, with nothing written, where one of them is in the log.
+    """
     driver = session.connection().connection.driver_connection
     assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(f"COPY log_leaf ({_COLUMNS}) FROM STDIN") as copy:
-        for line in lines:
-            copy.write_row(_row(line))
+    try:
+        with driver.cursor() as cursor, cursor.copy(f"COPY log_leaf ({_COLUMNS}) FROM STDIN") as copy:
+            for line in lines:
+                copy.write_row(_row(line))
+    except UniqueViolation as error:
+        raise AlreadyLogged from error
 
 
 def opened(session: Session, keys: Sequence[str]) -> set[str]:
@@ -71,7 +83,6 @@ def indexes_of(session: Session, entry_ids: Sequence[int]) -> dict[int, int]:
 
 def _row(line: Line) -> tuple[int | str | bytes | date | None, ...]:
     leaf = line.leaf
-    data = tlog.encode(leaf)
     reason = reference = None
     if isinstance(leaf, tlog.EntryLeaf):
         reason, reference = leaf.reason, leaf.ref or leaf.settle
@@ -86,6 +97,6 @@ def _row(line: Line) -> tuple[int | str | bytes | date | None, ...]:
         reference,
         leaf.day,
         leaf.day.replace(day=1),
-        data,
-        tlog.leaf_hash(data),
+        line.data,
+        tlog.leaf_hash(line.data),
     )

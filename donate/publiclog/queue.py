@@ -98,6 +98,11 @@ def advance(session: Session, *, entry_ids: Sequence[int], next_index: int, floo
     session.execute(_ADVANCE, {"next_index": next_index, "floor": floor, "at": at})
 
 
+def drop_numbered(session: Session) -> list[int]:
+    """Take out what is in the log already and should not wait here; which entries those were."""
+    return sorted(session.scalars(_DROP_NUMBERED))
+
+
 def gathered(session: Session, *, donations: Iterable[str], at_most: int, sweep: bool) -> Gathered:
     """What waits from the floor on (from the very beginning with `sweep`), counted up to `at_most`."""
     facts = {"donations": list(donations), "at_most": at_most, "sweep": sweep}
@@ -145,6 +150,10 @@ _READ_ACCOUNTS = text(
 )
 
 _DEQUEUE = text("DELETE FROM entry_pending WHERE entry_id = ANY(:ids)")
+_DROP_NUMBERED = text(
+    "DELETE FROM entry_pending USING log_leaf WHERE log_leaf.entry_id = entry_pending.entry_id "
+    "RETURNING entry_pending.entry_id"
+)
 _ADVANCE = text("UPDATE sequencer SET next_index = :next_index, floor_entry_id = :floor, passed_at = :at WHERE id = 1")
 
 _GATHERED = text(
