@@ -21,6 +21,7 @@ COMMANDS = {
     "migrate": "donate.cli.database",
     "organisation": "donate.cli.organisations",
     "user": "donate.cli.users",
+    "cover": "donate.cli.covering",
     "stripe": "donate.cli.provider",
     "sandbox": "donate.cli.sandbox",
     "check": "donate.cli.checking",

@@ -87,6 +87,36 @@ def deactivate(settings: Settings, email: str) -> None:
     click.echo("The user can no longer sign in.")
 
 
+@user.command()
+@click.option("--email", required=True, help="The address that the user signs in with.")
+@click.option("--organisation", metavar="REF", required=True, help="The organisation, by its reference.")
+@click.option("--membership", type=click.Choice([role.value for role in MembershipRole]), required=True)
+@pass_settings
+def join(settings: Settings, email: str, organisation: str, membership: str) -> None:
+    """Give a user who can sign in already a role in an organisation."""
+    with opened(settings, pool_size=1) as database, database.transaction() as session:
+        _require_organisation(session, organisation)
+        user_id = service.user_id_of(session, email=email)
+        service.add_membership(session, user_id=user_id, organisation=organisation, role=membership)
+    click.echo(f"The user is {membership} of {organisation}.")
+
+
+@user.command()
+@click.option("--email", required=True, help="The address that the user signs in with.")
+@click.option("--organisation", metavar="REF", required=True, help="The organisation, by its reference.")
+@click.option("--membership", type=click.Choice([role.value for role in MembershipRole]), required=True)
+@pass_settings
+def withdraw(settings: Settings, email: str, organisation: str, membership: str) -> None:
+    """Take one role in one organisation from a user.
+
+    It counts from their next click on; other roles, and the sign-in, stay. What they did keeps their name.
+    """
+    with opened(settings, pool_size=1) as database, database.transaction() as session:
+        user_id = service.user_id_of(session, email=email)
+        service.remove_membership(session, user_id=user_id, organisation=organisation, role=membership)
+    click.echo(f"The user is no longer {membership} of {organisation}.")
+
+
 def _asked_password() -> str:
     asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return asked

@@ -42,12 +42,43 @@ class LicenceOnFile(DonateError):
     status = 409
 
 
+class NoSuchLicence(DonateError):
+    sentence = N_("%(ref)s has no licence %(number)s that could be revoked.")
+    status = 404
+
+
+class RevokedOutsideItsDays(DonateError):
+    sentence = N_("The licence counts from %(first)s to %(last)s; it cannot be revoked from %(on)s on.")
+
+
+class AgreementSpanWrong(DonateError):
+    sentence = N_("An agreement cannot end before it is signed.")
+
+
+class AgreementOnFile(DonateError):
+    sentence = N_("An agreement of these days between %(host)s and %(partner)s is on file already.")
+    status = 409
+
+
 class OnlyHostsHoldLicences(DonateError):
     sentence = N_("Only a host holds a licence; %(ref)s is a partner.")
 
 
 class AgreementPartiesWrong(DonateError):
     sentence = N_("An agreement is signed between a host and another organisation.")
+
+
+# What its page says of an organisation and may change, with the longest that it may be.
+EDITABLE = {
+    "name_zh": (clean_line, 80),
+    "name_en": (clean_line, 120),
+    "about_zh": (clean_text, 4000),
+    "about_en": (clean_text, 8000),
+    "address_zh": (clean_line, 200),
+    "address_en": (clean_line, 300),
+    "phone": (clean_line, 40),
+    "email": (clean_line, 200),
+}
 
 
 def register_organisation(
@@ -126,6 +157,30 @@ def renew_licence(
     return licence
 
 
+def edit_organisation(session: Session, organisation: Organisation, **facts: str) -> None:
+    """Change what its page says of it; reference, kind and credit code stay."""
+    for name, text in facts.items():
+        clean, most = EDITABLE[name]
+        setattr(organisation, name, clean(text, most))
+    session.flush()
+
+
+def licence_to_revoke(session: Session, organisation: Organisation, number: str, on: date) -> Licence:
+    """The newest licence of this number that stands. Raises NoSuchLicence, RevokedOutsideItsDays."""
+    number = clean_line(number, 60)
+    licence = session.scalar(
+        select(Licence)
+        .filter_by(organisation_id=organisation.id, number=number, revoked_on=None)
+        .order_by(Licence.valid_to_on.desc(), Licence.id.desc())
+        .limit(1)
+    )
+    if licence is None:
+        raise NoSuchLicence(ref=organisation.ref, number=number)
+    if not licence.valid_from_on <= on <= licence.valid_to_on:
+        raise RevokedOutsideItsDays(first=licence.valid_from_on, last=licence.valid_to_on, on=on)
+    return licence
+
+
 def revoke_licence(session: Session, *, licence: Licence, on: date) -> None:
     """From `on` the licence counts no longer; donations to the host's campaigns stop that day."""
     licence.revoked_on = on
@@ -141,9 +196,17 @@ def sign_agreement(
     ends_on: date | None = None,
     document_sha256: bytes | None = None,
 ) -> Agreement:
-    """Put the written agreement of a host with a partner on file. Raises AgreementPartiesWrong."""
+    """Put the written agreement of a host with a partner on file; earlier ones stay.
+
+    Raises AgreementPartiesWrong, AgreementSpanWrong, AgreementOnFile.
+    """
     if host.kind != "host" or host.id == partner.id:
         raise AgreementPartiesWrong
+    if ends_on is not None and ends_on < signed_on:
+        raise AgreementSpanWrong
+    same = select(Agreement.id).filter_by(host_id=host.id, partner_id=partner.id, signed_on=signed_on, ends_on=ends_on)
+    if session.scalar(same.limit(1)) is not None:
+        raise AgreementOnFile(host=host.ref, partner=partner.ref)
     agreement = Agreement(
         host_id=host.id,
         partner_id=partner.id,

@@ -39,6 +39,11 @@ class UnknownRole(DonateError):
     field = "role"
 
 
+class NoSuchMembership(DonateError):
+    sentence = N_("This user is no %(role)s of %(organisation)s.")
+    status = 404
+
+
 def normal_email(text: str) -> str:
     """The e-mail address in the one spelling that is stored and looked up. Raises NotAnEmail."""
     email = text.strip().lower()
@@ -108,11 +113,14 @@ def add_membership(session: Session, *, user_id: int, organisation: str, role: s
 
 
 def remove_membership(session: Session, *, user_id: int, organisation: str, role: str) -> None:
-    session.execute(
-        delete(Membership).where(
-            Membership.user_id == user_id, Membership.organisation == organisation, Membership.role == role
-        )
+    """Take a role in an organisation from a user, from their next request on. Raises NoSuchMembership."""
+    gone = session.scalar(
+        delete(Membership)
+        .where(Membership.user_id == user_id, Membership.organisation == organisation, Membership.role == role)
+        .returning(Membership.user_id)
     )
+    if gone is None:
+        raise NoSuchMembership(role=role, organisation=organisation[:60])
 
 
 def user_id_of(session: Session, *, email: str | None = None, public_id: UUID | None = None) -> int:

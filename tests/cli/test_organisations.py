@@ -178,7 +178,7 @@ def test_a_host_that_is_not_there_or_is_none_is_named(database: Database) -> Non
     before = row_counts(database)
     assert_refused(partner(database, ref="new", host="nobody"), "There is no organisation with the reference “nobody”.")
     assert_refused(partner(database, ref="new", host="lunch-group"), "An agreement is signed between a host")
-    assert_refused(partner(database, ref="new", ends_on="2025-01-01"), "--ends-on is before --signed-on.")
+    assert_refused(partner(database, ref="new", ends_on="2025-01-01"), "An agreement cannot end before it is signed.")
     assert_refused(licence(database, host="nobody"), "There is no organisation with the reference “nobody”.")
     assert_refused(licence(database, host="lunch-group"), "Only a host holds a licence; lunch-group is a partner.")
     assert row_counts(database) == before
