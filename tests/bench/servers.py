@@ -25,15 +25,15 @@ def donate_web(environ: Mapping[str, str]) -> Iterator[int]:
 
 
 @contextmanager
-def reference(environ: Mapping[str, str]) -> Iterator[int]:
-    """hello.py on the same server with the same options; gives its port."""
+def reference(environ: Mapping[str, str], app: str = "hello", path: str = "/") -> Iterator[int]:
+    """An app of this folder (hello.py, …) on the same server with the same options; gives its port."""
     port = free_port()
     command = [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--host", "127.0.0.1", "--port", str(port),
         "--workers", WORKERS, "--blocking-threads", THREADS, "--no-access-log", "--log-level", "error",
-        "tests.bench.hello:app",
+        f"tests.bench.{app}:app",
     ]  # fmt: skip
-    with _running(command, environ, port, "/"):
+    with _running(command, environ, port, path):
         yield port
 
 
