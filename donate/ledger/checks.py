@@ -261,6 +261,11 @@ CHECKS = (
           + coalesce((
           SELECT sum(-share.due_minor) FROM settlement JOIN settlement_share share ON share.settlement_id = settlement.id
           WHERE settlement.entry_id = fund_release.entry_id AND NOT share.is_return AND share.due_minor < 0), 0)
+          -- What left suspense after it had reached the bank.
+          + coalesce((
+          SELECT sum(transfer.amount_minor) FROM entry JOIN transfer ON transfer.entry_id = entry.id
+          JOIN account ON account.id = transfer.debit_id AND account.code = 'suspense'
+          WHERE entry.id = fund_release.entry_id AND entry.reason = 'suspense_cleared'), 0)
         """,
     ),
     Check(

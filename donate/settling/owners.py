@@ -45,8 +45,9 @@ def entry_prefixes(line: ProviderLine) -> tuple[str, ...]:
     if line.kind in REFUND_RETURNS:
         return (f"refund-failed:{source}:",)
     if is_dispute(line.kind, source):
-        opened = line.amount_minor < 0
-        return (f"dispute-opened:{source}:", f"dispute-fee:{source}") if opened else (f"dispute-won:{source}:",)
+        # A line of an appeal moves a further fee and nothing else.
+        name = "dispute-fee" if line.amount_minor == 0 else "dispute-opened" if line.amount_minor < 0 else "dispute-won"
+        return (f"{name}:{source}" if line.amount_minor == 0 else f"{name}:{source}:",)
     return ()
 
 

@@ -25,7 +25,7 @@ from donate.payments.merchants import gateway_for
 from donate.settings import Settings
 from donate.settling.lines import Home, home_of, meet_waiting, store_lines
 from donate.settling.models import ProviderLine, Settlement, SettlementLine, SettlementState
-from donate.settling.shares import hand_out, lines_of, shares_of
+from donate.settling.shares import hand_out, lines_of, release_cleared, shares_of
 
 # A state that was read earlier never replaces a later one.
 _RANKS = {"pending": 0, "in_transit": 1, "paid": 2, "canceled": 3, "failed": 3}
@@ -96,6 +96,7 @@ def book_waiting(session: Session, home: Home) -> int:
     ).all()
     for payout_id in waiting:
         book_settlement(session, home, payout_id)
+    release_cleared(session, home.merchant_id, home.book_id)
     return len(waiting)
 
 

@@ -30,7 +30,8 @@ def shares_of(session: Session, book_id: int, lines: Sequence[ProviderLine]) -> 
     """What these lines bring to each account, signed; for lines that all met something they sum to the lines' net."""
     shares: Shares = defaultdict(int)
     keys = _charge_keys(session, [line.checkout_id for line in lines if line.checkout_id is not None])
-    prefixes = [prefix for line in lines for prefix in owners.entry_prefixes(line) if line.met != Met.SUSPENSE]
+    ours = [line for line in lines if line.met not in (Met.SUSPENSE, Met.OPENING)]
+    prefixes = [prefix for line in ours for prefix in owners.entry_prefixes(line) if line.amount_minor != 0]
     entries = [entry for found in owners.keys_beginning(session, book_id, prefixes).values() for entry in found]
     entries += [line.entry_id for line in lines if line.entry_id is not None]
     legs = session.execute(_LEGS, {"book_id": book_id, "keys": keys, "entries": entries})
@@ -41,7 +42,12 @@ def shares_of(session: Session, book_id: int, lines: Sequence[ProviderLine]) -> 
             elif code != "clearing":
                 shares[code] += signed
     for line in lines:
-        if line.kind in owners.PAYOUTS:
+        if line.met == Met.OPENING:
+            shares["opening"] += line.net_minor
+        elif line.met == Met.DISPUTE:
+            # By the line and not by an entry: of several fees of one dispute each line brings its own.
+            shares["general"] -= line.fee_minor
+        elif line.kind in owners.PAYOUTS:
             _add_failed(session, book_id, line, shares)
     return {code: share for code, share in sorted(shares.items()) if share}
 
@@ -52,7 +58,10 @@ def _add(shares: Shares, campaign: str | None, signed: int) -> None:
 
 
 def _charge_keys(session: Session, checkout_ids: Iterable[int]) -> list[str]:
-    """The keys of all entries that a paid checkout has at the provider: donations, fees, what covers them."""
+    """The keys of all entries that a paid checkout has at the provider: donations, fees, what covers them.
+
+    One that was cleared has those of its time in suspense as well; together they bring nothing to suspense.
+    """
     ids = list(checkout_ids)
     keys = []
     rows = session.execute(
@@ -63,8 +72,9 @@ def _charge_keys(session: Session, checkout_ids: Iterable[int]) -> list[str]:
     for checkout, booked_as, session_id, donation in rows:
         if booked_as != Booked.DONATIONS:
             keys += [f"suspense:{session_id}", f"fee:{checkout}:whole"]
-        else:
-            keys += [f"donation:{donation}", f"fee:{checkout}:{donation}", f"cover:{checkout}:{donation}"]
+        if booked_as in (Booked.DONATIONS, Booked.CLEARED):
+            name = "donation" if booked_as == Booked.DONATIONS else "cleared"
+            keys += [f"{name}:{donation}", f"fee:{checkout}:{donation}", f"cover:{checkout}:{donation}"]
     return sorted(set(keys))
 
 
@@ -118,6 +128,21 @@ def hand_out(
     session.flush()
 
 
+def release_cleared(session: Session, merchant_id: int, book_id: int) -> int:
+    """Make available what was cleared out of suspense after its settlement had reached the bank; how many donations.
+
+    The settlement's own shares stay as they were: it brought this money to suspense.
+    """
+    session.execute(_LOCK, {"book_id": book_id})
+    rows = cast(
+        "Sequence[tuple[int, str, int]]",
+        session.execute(_CLEARED_LATE, {"merchant_id": merchant_id, "book_id": book_id}).all(),
+    )
+    for entry_id, code, amount_minor in rows:
+        stock.release(session, book_id=book_id, entry_id=entry_id, amounts={code: int(amount_minor)})
+    return len(rows)
+
+
 def _owed(session: Session, book_id: int, code: str) -> int:
     found: int = session.execute(_OWED, {"book_id": book_id, "code": code}).scalar_one()
     return int(found)
@@ -132,6 +157,33 @@ _OWED = text(
                      WHERE book_id = :book_id AND code = :code), 0)
          + coalesce((SELECT covered_minor FROM fund_cover JOIN account ON account.id = fund_cover.account_id
                      WHERE account.book_id = :book_id AND account.code = :code), 0)
+    """
+)
+
+# Of each donation the entry by which it left suspense, its fund, and what it brought: less its part of the fee.
+_CLEARED_LATE = text(
+    """
+    SELECT cleared.id, fund.code, leg.amount_minor - coalesce(fee.minor, 0)
+    FROM checkout
+    JOIN donation ON donation.checkout_id = checkout.id
+    JOIN provider_line line ON line.checkout_id = checkout.id
+    JOIN settlement_line paid_out ON paid_out.line_id = line.id
+    JOIN settlement ON settlement.id = paid_out.settlement_id
+    JOIN entry cleared ON cleared.book_id = checkout.book_id
+      AND cleared.idempotency_key = 'cleared:' || donation.public_id
+    JOIN transfer leg ON leg.entry_id = cleared.id
+    JOIN account fund ON fund.id = leg.credit_id
+    LEFT JOIN LATERAL (
+      SELECT sum(transfer.amount_minor) AS minor FROM entry JOIN transfer ON transfer.entry_id = entry.id
+      WHERE entry.book_id = checkout.book_id AND transfer.debit_id = fund.id
+        AND entry.idempotency_key = 'fee:' || checkout.public_id || ':' || donation.public_id) AS fee ON true
+    WHERE checkout.merchant_account_id = :merchant_id AND checkout.book_id = :book_id
+      AND checkout.booked_as = 'cleared'
+      AND settlement.released_at IS NOT NULL AND settlement.returned_entry_id IS NULL
+      AND settlement.released_at < cleared.recorded_at
+      AND leg.amount_minor > coalesce(fee.minor, 0)
+      AND NOT EXISTS (SELECT FROM fund_release WHERE fund_release.entry_id = cleared.id)
+    ORDER BY cleared.id
     """
 )
 
