@@ -19,6 +19,7 @@ from donate.campaigns.service import cancel
 from donate.db import reading, transaction
 from donate.errors import DonateError, NotFound
 from donate.files.service import CONTENT_TYPES
+from donate.people import signin
 from donate.people.queries import SignedIn
 
 # What each step takes from the form beside the campaign and who acts.
@@ -45,6 +46,9 @@ STEPS: dict[Move, Step] = {
     ),
 }
 
+# What lets money in, or ends a campaign for good, wants a password that was given lately.
+NEEDS_FRESH = frozenset({Move.ACCEPT, Move.FILE, Move.OPEN, Move.RESUME, Move.CLOSE, Move.CANCEL})
+
 
 def desk() -> str:
     user: SignedIn = g.user
@@ -57,6 +61,13 @@ def desk() -> str:
 def campaign(ref: str) -> Page:
     if request.method == "GET":
         return _page(ref, {})
+    if request.form.get("step", "") in NEEDS_FRESH:
+        with reading() as session:  # a stranger is told nothing but that there is no such page
+            campaign_of(session, g.user, ref, Access.REVIEW)
+        try:
+            signin.require_fresh()
+        except signin.FreshSignInNeeded:
+            return redirect(url_for("session.sign_in", next=url_for("reviewer.campaign", ref=ref)), 303)
     try:
         _take_step(ref)
     except NotFound:
