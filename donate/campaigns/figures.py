@@ -40,7 +40,13 @@ class Figures:
 
     @property
     def balance_minor(self) -> int:
-        return self.received_minor - self.refunded_minor - self.fees_minor - self.disbursed_minor
+        """What the fund holds. Refunds after the money was spent leave no fund below nothing: the general fund covers."""
+        return max(0, self.received_minor - self.refunded_minor - self.fees_minor - self.disbursed_minor)
+
+    @property
+    def given_minor(self) -> int:
+        """What was given and did not go back to donors; the payment's fees count as given."""
+        return max(0, self.received_minor - self.refunded_minor)
 
     @property
     def net_minor(self) -> int:
@@ -53,7 +59,7 @@ class Figures:
 
     @property
     def funded_units(self) -> int:
-        return self.received_minor // self.price_minor
+        return self.given_minor // self.price_minor
 
     @property
     def evidenced_units(self) -> int:

@@ -267,13 +267,14 @@ def _sums(session: Session, on: date) -> tuple[tuple[CurrencySum, ...], AsOf | N
 def _provinces(session: Session, on: date) -> tuple[ProvinceLine, ...]:
     """Where campaigns are open, those with most campaigns first."""
     count = func.count(Campaign.id)
+    given = func.greatest(CampaignTotal.received_minor - CampaignTotal.refunded_minor, 0)
     rows: Sequence[Sequence[Any]] = session.execute(
         select(
             _Province.code,
             _Province.name_zh,
             _Province.name_en,
             count,
-            func.coalesce(func.sum(func.div(CampaignTotal.received_minor, price_on(on))), 0),
+            func.coalesce(func.sum(func.div(given, price_on(on))), 0),
         )
         .join(Campaign, _Province.code == _PROVINCE_CODE)
         .outerjoin(CampaignTotal, CampaignTotal.campaign == Campaign.ref)

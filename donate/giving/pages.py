@@ -51,18 +51,32 @@ class RecentDonations:
 
 
 # Candidates first: however many named checkouts were never paid, a bounded number of rows is looked at. What was reversed
-# stands in its day's total for ever, the reversal under a reason of its own; here it is taken away again. Reversals are
-# few and have an index to themselves.
+# stands in its day's total for ever, the reversal under a reason of its own; here it is taken away again, and so is what
+# was refunded or lost to a donor's bank. Reversals are few and have an index to themselves; refunds are few.
 _RECENT = text(
     """
-    (SELECT donation_private.name, newest.amount_minor, log_leaf.day, CAST(NULL AS bigint), CAST(NULL AS text[])
-     FROM (SELECT id, public_id, amount_minor FROM donation
+    WITH gone AS MATERIALIZED (
+      SELECT donation.id AS donation_id, donation.public_id, sum(part.amount_minor)::bigint AS amount_minor
+      FROM (SELECT donation_id, refund_part.amount_minor FROM refund_part
+            JOIN refund ON refund.id = refund_part.refund_id AND refund.state IN ('pending', 'succeeded')
+            UNION ALL
+            SELECT donation_id, dispute_part.amount_minor FROM dispute_part
+            JOIN dispute ON dispute.id = dispute_part.dispute_id AND dispute.state = 'lost') AS part
+      JOIN donation ON donation.id = part.donation_id AND donation.campaign_ref = :campaign
+      GROUP BY donation.id)
+    (SELECT donation_private.name, brought.amount_minor - coalesce(gone.amount_minor, 0), log_leaf.day,
+            CAST(NULL AS bigint), CAST(NULL AS text[])
+     FROM (SELECT id, public_id FROM donation
            WHERE campaign_ref = :campaign AND name_is_public
            ORDER BY id DESC LIMIT :candidates) AS newest
      JOIN donation_private ON donation_private.donation_id = newest.id
-     JOIN entry ON entry.book_id = :book_id AND entry.idempotency_key = 'donation:' || newest.public_id
+     JOIN entry ON entry.book_id = :book_id
+       AND entry.idempotency_key IN ('donation:' || newest.public_id, 'cleared:' || newest.public_id)
      JOIN log_leaf ON log_leaf.entry_id = entry.id
-     WHERE donation_private.name IS NOT NULL
+     CROSS JOIN LATERAL (SELECT sum(transfer.amount_minor)::bigint AS amount_minor
+                         FROM transfer WHERE transfer.entry_id = entry.id) AS brought
+     LEFT JOIN gone ON gone.donation_id = newest.id
+     WHERE donation_private.name IS NOT NULL AND brought.amount_minor > coalesce(gone.amount_minor, 0)
        AND NOT EXISTS (SELECT FROM entry AS reversal WHERE reversal.reverses = entry.id)
      ORDER BY newest.id DESC LIMIT :named)
     UNION ALL
@@ -91,7 +105,16 @@ _RECENT = text(
            JOIN entry AS undone ON undone.id = reversal.reverses
            JOIN log_leaf ON log_leaf.entry_id = undone.id
            WHERE reversal.reverses IS NOT NULL AND reversal.book_id = :book_id AND undone.campaign = :campaign
-             AND undone.reason = ANY(:reasons) AND log_leaf.day > :since) AS given
+             AND undone.reason = ANY(:reasons) AND log_leaf.day > :since
+           UNION ALL
+           SELECT log_leaf.day, -gone.amount_minor,
+                  CASE WHEN gone.amount_minor >= (SELECT sum(amount_minor) FROM transfer
+                                                  WHERE transfer.entry_id = entry.id) THEN -1 ELSE 0 END, false
+           FROM gone
+           JOIN entry ON entry.book_id = :book_id
+             AND entry.idempotency_key IN ('donation:' || gone.public_id, 'cleared:' || gone.public_id)
+           JOIN log_leaf ON log_leaf.entry_id = entry.id
+           WHERE log_leaf.day > :since) AS given
      GROUP BY day, is_recorded HAVING sum(entry_count) > 0 ORDER BY day DESC, is_recorded LIMIT :days)
     """
 )
