@@ -1,5 +1,7 @@
 """A checkout whose donor paid on two pages: one payment is the donation, the other is unexplained money with a fee."""
 
+from uuid import UUID
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
@@ -7,7 +9,7 @@ from sqlalchemy import select, text
 from donate import clock
 from donate.db import transaction
 from donate.giving.models import Checkout, UnbookedMoney
-from donate.payments.sandbox import outcomes, refunds
+from donate.payments.sandbox import billing, outcomes, refunds
 from donate.settings import Settings
 from donate.settling.models import ProviderLine
 from donate.settling.reconcile import reconcile
@@ -135,3 +137,35 @@ def test_a_refund_that_was_told_before_its_unknown_payment_is_booked_once_that_i
         assert settling.kinds(reconcile(settings)) == []
     assert back.refunds() == [("succeeded", 400)]
     assert back.balances()["suspense"] == -(1500 - 74 - 400)
+
+
+def test_months_of_a_promise_that_no_row_knows_are_each_booked_against_suspense_once(
+    client: FlaskClient, settings: Settings, made: Checkout
+) -> None:
+    unknown = {"checkout": str(UUID(int=1)), "recurring": str(UUID(int=2))}
+    price = {
+        "currency": "cny",
+        "unit_amount": 1500,
+        "recurring": {"interval": "month"},
+        "product_data": {"name": "Lunch"},
+    }
+    params = payments.sdk_params(
+        mode="subscription",
+        line_items=[{"quantity": 1, "price_data": price}],
+        client_reference_id=unknown["checkout"],
+        metadata=unknown,
+        subscription_data={"metadata": unknown},
+    )
+    opened = payments.sdk(settings).v1.checkout.sessions.create(params)
+    with transaction() as session:
+        outcomes.pay(session, make.MERCHANT, opened.id, "card")
+    [promise] = payments.sdk(settings).v1.subscriptions.list({"status": "all"}).data
+    with transaction() as session:
+        billing.pass_month(session, make.MERCHANT, promise.id)
+    deliver_all(client, settings)
+    with settling.days_later(1):
+        # The page's month stands as unexplained money, the later one, which has no page, as a balance line.
+        assert settling.kinds(reconcile(settings)) == ["line_unexplained None 1426"]
+        assert settling.balance_of("suspense") == -2 * (1500 - 74)
+        assert settling.balance_of("clearing") == back.provider_balance(settings)
+    assert failed_messages() == []
