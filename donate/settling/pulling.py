@@ -56,14 +56,14 @@ def pull_events(merchant: MerchantRef, settings: Settings, since: datetime | Non
     take = partial(_take_events, merchant, settings)
     move = partial(_move, merchant, "events_until") if may_move else None
     pulled = 0
-    for block in _blocks(gateway.events_since(begin, kinds=kinds)):
+    for block in blocks(gateway.events_since(begin, kinds=kinds)):
         pulled += take(block)
         if move is not None:
             move(read_event(block[-1]).created_at)
     if move is not None:
         move(now)
     older = max(begin - UNDELIVERED_FOR, now - KEPT)
-    for block in _blocks(gateway.events_since(older, kinds=kinds, undelivered=True)):
+    for block in blocks(gateway.events_since(older, kinds=kinds, undelivered=True)):
         pulled += take(block)
     return pulled
 
@@ -81,7 +81,7 @@ def pull_lines(merchant: MerchantRef, settings: Settings, since: datetime | None
     with reading() as session:
         home = home_of(session, merchant.ref)
     new = 0
-    for block in _blocks(gateway_for(merchant, settings).balance_lines_since(begin)):
+    for block in blocks(gateway_for(merchant, settings).balance_lines_since(begin)):
         with transaction() as session:
             new += store_lines(session, home, block)
         if may_move:
@@ -151,7 +151,8 @@ def _move(merchant: MerchantRef, cursor: str, to: datetime) -> None:
         )
 
 
-def _blocks(things: Iterable[T]) -> Iterator[tuple[T, ...]]:
+def blocks(things: Iterable[T]) -> Iterator[tuple[T, ...]]:
+    """What the provider lists, as much at once as one transaction takes."""
     source = iter(things)
     while block := tuple(islice(source, BLOCK)):
         yield block

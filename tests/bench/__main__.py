@@ -1,4 +1,4 @@
-"""`python -m tests.bench [booking webhook pages export memory visit demo]`: every figure with its floor.
+"""`python -m tests.bench [booking webhook pages export memory visit demo recovery]`: every figure with its floor.
 
 The last line says how many floors were missed, and the exit code is 1 when one was.
 """
@@ -9,7 +9,7 @@ from importlib import import_module
 from rich.console import Console
 from rich.table import Table
 
-PARTS = ("booking", "webhook", "pages", "export", "memory", "visit", "demo")
+PARTS = ("booking", "webhook", "pages", "export", "memory", "visit", "demo", "recovery")
 
 
 def main(names: list[str]) -> int:
