@@ -134,7 +134,7 @@ def test_the_sandbox_is_not_opened_beside_the_keys_of_a_provider(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DONATE_STRIPE_YUNXI_KEY", "sk_test_1")
-    assert_refused(host(database), "here the keys of a payment provider are set")
+    assert_refused(host(database), "here a key of a payment provider is set")
     assert host(database, provider="stripe").exit_code == 0
 
 
