@@ -47,6 +47,8 @@ def shares_of(session: Session, book_id: int, lines: Sequence[ProviderLine]) -> 
         elif line.met == Met.DISPUTE:
             # By the line and not by an entry: of several fees of one dispute each line brings its own.
             shares["general"] -= line.fee_minor
+        elif line.met == Met.CHARGE and line.checkout_id is None:
+            shares["suspense"] -= line.fee_minor  # its entry is the whole payment, without the fee's
         elif line.kind in owners.PAYOUTS:
             _add_failed(session, book_id, line, shares)
     return {code: share for code, share in sorted(shares.items()) if share}

@@ -1,5 +1,6 @@
 """A checkout whose donor paid on two pages: one payment is the donation, the other is unexplained money with a fee."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -9,6 +10,8 @@ from sqlalchemy import select, text
 from donate import clock
 from donate.db import transaction
 from donate.giving.models import Checkout, UnbookedMoney
+from donate.ledger.checks import run_checks
+from donate.ledger.provider_checks import PROVIDER_CHECKS
 from donate.payments.sandbox import billing, outcomes, refunds
 from donate.settings import Settings
 from donate.settling.models import ProviderLine
@@ -169,3 +172,23 @@ def test_months_of_a_promise_that_no_row_knows_are_each_booked_against_suspense_
         assert settling.balance_of("suspense") == -2 * (1500 - 74)
         assert settling.balance_of("clearing") == back.provider_balance(settings)
     assert failed_messages() == []
+
+
+@pytest.mark.parametrize("is_of_a_checkout", [True, False])
+def test_a_settlement_with_unexplained_money_is_the_sum_of_its_shares(
+    is_of_a_checkout: bool, client: FlaskClient, settings: Settings, made: Checkout
+) -> None:
+    pay_another_page(settings, str(made.public_id) if is_of_a_checkout else None)
+    deliver_all(client, settings)
+    with settling.days_later(9):
+        settling.pay_out()
+        with clock.frozen_at(clock.now() + timedelta(days=3)):
+            settling.pass_time()
+            reconcile(settings)
+    with transaction() as session:
+        shares_due = dict(
+            session.execute(text("SELECT code, sum(due_minor)::bigint FROM settlement_share GROUP BY 1")).tuples().all()
+        )
+        broken = {result.name for result in run_checks(session, PROVIDER_CHECKS) if not result.is_ok}
+    assert shares_due == {"fund:yunxi": 1500 - 9, "suspense": 1500 - 74}
+    assert broken == set()
