@@ -186,7 +186,7 @@ def test_a_settlement_with_unexplained_money_is_the_sum_of_its_shares(
             settling.pass_time()
             reconcile(settings)
     with transaction() as session:
-        shares_due = dict(
+        shares_due: dict[str, int] = dict(
             session.execute(text("SELECT code, sum(due_minor)::bigint FROM settlement_share GROUP BY 1")).tuples().all()
         )
         broken = {result.name for result in run_checks(session, PROVIDER_CHECKS) if not result.is_ok}
