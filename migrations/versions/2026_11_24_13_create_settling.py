@@ -166,7 +166,9 @@ def _create_lines() -> None:
         sa.Column("explanation", sa.String()),
         sa.CheckConstraint("net_minor = amount_minor - fee_minor", name="net"),
         sa.UniqueConstraint("merchant_account_id", "line_id", name="provider_line_merchant_account_id_line_id_key"),
-        sa.CheckConstraint("met IN ('charge', 'refund', 'dispute', 'settlement', 'opening', 'suspense', 'unbooked')", name="met"),
+        sa.CheckConstraint(
+            "met IN ('charge', 'refund', 'dispute', 'settlement', 'opening', 'suspense', 'unbooked')", name="met"
+        ),
         sa.CheckConstraint("(explained_at IS NULL) = (explanation IS NULL)", name="explained"),
     )
     op.create_index("provider_line_checkout_id_ix", "provider_line", ["checkout_id"])
