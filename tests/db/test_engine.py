@@ -5,6 +5,13 @@ from sqlalchemy.exc import DBAPIError
 from donate.db import NoDatabase, Role, current, engine
 
 
+@pytest.fixture(autouse=True)
+def fresh_connections_afterwards(database):
+    """Tests of a worker share its connections: one that was ended here must not meet the next test."""
+    yield
+    database.dispose()
+
+
 def end_all_connections(database):
     with database.autocommit(Role.OWNER) as connection:
         connection.execute(

@@ -299,6 +299,8 @@ def test_no_desk_page_has_a_word_in_the_other_language_only(
             assert not re.search(r"[A-Za-z]{4,} [A-Za-z]{2,} [A-Za-z]{2,}", main), (path, main)
         else:
             rest = re.sub(
-                r"流水号|订单号|交易号|捐赠金额|金额|到账日期|日期|项目编号|项目|姓名|捐赠人|公开姓名|、", "", main
+                r"流水号|订单号|交易号|捐赠金额|金额|到账日期|日期|项目编号|项目|姓名|捐赠人|公开姓名|协议编号|协议|、",
+                "",
+                main,
             )
             assert not re.search(r"[\u4e00-\u9fff]{2,}", rest.replace("王秀兰", "")), (path, rest)

@@ -37,9 +37,5 @@ class SandboxClient(stripe.HTTPClient):
             raise _no_connection("The sandbox did not answer.", should_retry=True) from None
         return content.decode(), status, answered
 
-    def _sleep_time_seconds(self, *_tries: Any, **_named: Any) -> int:
-        """Between two tries inside one process there is nothing to wait for."""
-        return 0
-
     def close(self) -> None:
         """Nothing is held open."""
