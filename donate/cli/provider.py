@@ -72,7 +72,7 @@ def _print(findings: list[Finding]) -> None:
     for finding in findings:
         console.print("[green]ok     [/]" if finding.is_ok else "[red]missing[/]", end=" ")
         console.print(f"{finding.merchant}: {finding.name}: {finding.found}", markup=False)
-        if finding.todo:
-            console.print(f"          {finding.todo}", markup=False)
+        if finding.advice:
+            console.print(f"          {finding.advice}", markup=False)
     lacking = sum(not finding.is_ok for finding in findings)
     console.print(f"{lacking} of {len(findings)} things are missing." if lacking else "Nothing is missing.")

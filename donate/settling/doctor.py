@@ -19,13 +19,13 @@ MOST_SKEW = timedelta(seconds=30)  # a message whose signature is more than five
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that payments need. `todo` says what to do, and is empty where nothing is missing."""
+    """One thing that payments need. `advice` says what to do, and is empty where nothing is missing."""
 
     merchant: str
     name: str
     is_ok: bool
     found: str
-    todo: str = ""
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ def examine(patients: Sequence[Patient], settings: Settings) -> list[Finding]:
                     name="own account",
                     is_ok=False,
                     found=f"the same account as {other}",
-                    todo="Every host brings an account of its own: set each its own key.",
+                    advice="Every host brings an account of its own: set each its own key.",
                 )
             )
     return findings
@@ -96,12 +96,12 @@ class _Exam:
         self._settings = settings
         self.findings: list[Finding] = []
 
-    def missing(self, name: str, found: str, todo: str) -> Finding:
-        return Finding(merchant=self._merchant.ref, name=name, is_ok=False, found=found, todo=todo)
+    def missing(self, name: str, found: str, advice: str) -> Finding:
+        return Finding(merchant=self._merchant.ref, name=name, is_ok=False, found=found, advice=advice)
 
-    def say(self, name: str, is_ok: bool, found: str, todo: str) -> None:
-        todo = "" if is_ok else todo
-        self.findings.append(Finding(merchant=self._merchant.ref, name=name, is_ok=is_ok, found=found, todo=todo))
+    def say(self, name: str, is_ok: bool, found: str, advice: str) -> None:
+        advice = "" if is_ok else advice
+        self.findings.append(Finding(merchant=self._merchant.ref, name=name, is_ok=is_ok, found=found, advice=advice))
 
     def key_and_secrets(self) -> None:
         if self._merchant.provider == "sandbox":

@@ -60,7 +60,7 @@ def plant(kind: str, merchant: str, of: Settings, /, **changes: Any) -> None:
 
 
 def missing(result: Result) -> dict[str, str]:
-    return {found["name"]: found["todo"] for found in json.loads(result.output) if not found["is_ok"]}
+    return {found["name"]: found["advice"] for found in json.loads(result.output) if not found["is_ok"]}
 
 
 def test_an_account_set_up_with_care_lacks_nothing(doctor: Doctor) -> None:
@@ -76,7 +76,7 @@ def test_an_account_set_up_with_care_lacks_nothing(doctor: Doctor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "changes", "name", "todo"),
+    ("kind", "changes", "name", "advice"),
     [
         ("account", {"default_currency": "usd"}, "currency", "Settle this account in CNY"),
         ("account", {"charges_enabled": False}, "takes payments", "Finish the account"),
@@ -100,7 +100,7 @@ def test_an_account_set_up_with_care_lacks_nothing(doctor: Doctor) -> None:
     ],
 )
 def test_what_is_missing_is_named_with_what_to_do(
-    doctor: Doctor, settings: Settings, kind: str, changes: dict[str, Any], name: str, todo: str
+    doctor: Doctor, settings: Settings, kind: str, changes: dict[str, Any], name: str, advice: str
 ) -> None:
     account("lunch")
     account("noise")
@@ -109,7 +109,7 @@ def test_what_is_missing_is_named_with_what_to_do(
     assert answer.exit_code == 1
     found = missing(answer)
     assert list(found) == [name]
-    assert todo in found[name]
+    assert advice in found[name]
 
 
 @pytest.mark.parametrize("changes", [{"is_default": False}, {"active": False}, {"application": "ca_1"}])
@@ -203,7 +203,7 @@ def test_a_live_account_wants_its_webhook_secret(settings: Settings) -> None:
     live = make.merchant(provider="stripe", livemode=True)
     exam = _Exam(Patient(merchant=live, currency="CNY"), settings)
     exam.key_and_secrets()
-    assert [found.todo for found in exam.findings if not found.is_ok] == [
+    assert [found.advice for found in exam.findings if not found.is_ok] == [
         "Set DONATE_STRIPE_LUNCH_WEBHOOK_SECRETS to the endpoint's signing secret (whsec_…)."
     ]
 

@@ -47,7 +47,7 @@ def asked_for(made: Checkout, amount_minor: int | None = None, **more: object) -
         payment = payment_of_checkout(session, made.id)
         assert payment is not None
         facts = {"origin": RefundOrigin.STAFF, "by": 1, "note": "asked by phone", **more}
-        return authorise_refund(session, payment, amount_minor=amount_minor, **facts)  # type: ignore[arg-type]
+        return authorise_refund(session, payment, amount_minor=amount_minor, **facts)
 
 
 def refunds() -> list[tuple[str, int]]:

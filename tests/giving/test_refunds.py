@@ -57,7 +57,7 @@ def test_a_lost_answer_is_no_second_refund(
     real = StripeGateway.refund
 
     def answer_lost(self: StripeGateway, request: object) -> object:
-        real(self, request)  # type: ignore[arg-type]
+        real(self, request)
         raise ProviderUnavailable
 
     with monkeypatch.context() as patch:
