@@ -31,7 +31,7 @@ from donate.settings import Settings
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 4, 11
 MOST_DONATIONS = 5_000  # of one run: an open laptop must not fill its disk
-LEAVES, DECLINED_FIRST = 0.03, 0.2
+LEAVES_CHANCE, DECLINED_CHANCE = 0.03, 0.2
 FEE_KNOWN_AFTER = outcomes.FEE_AFTER + timedelta(seconds=1)
 
 _lines = structlog.get_logger("donate.demo")
@@ -83,7 +83,7 @@ def give_once(settings: Settings, random: Random) -> SampleDonation | None:
         content_sha256=token.content_hash(settings.secret_key, form.content),
     )
     begin_payment(new, settings)
-    if random.random() < LEAVES:
+    if random.random() < LEAVES_CHANCE:
         return None
     _press(random, new, merchant)
     return SampleDonation(merchant, campaign.ref, form.amount_minor)
@@ -102,7 +102,7 @@ def _press(random: Random, new: NewCheckout, merchant: str) -> None:
     with transaction() as session:
         session_id = session.scalars(select(Checkout.session_id).where(Checkout.public_id == new.public_id)).one()
         assert session_id is not None
-        if new.form.method == "card" and random.random() < DECLINED_FIRST:
+        if new.form.method == "card" and random.random() < DECLINED_CHANCE:
             outcomes.decline(session, merchant, session_id)
         outcomes.pay(session, merchant, session_id, new.form.method)
 

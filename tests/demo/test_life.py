@@ -81,7 +81,7 @@ def site(sample: BuiltWorld) -> Iterator[BuiltWorld]:
 def test_the_trickle_posts_to_the_running_site_and_stops_when_told(site: BuiltWorld, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(life, "SHORTEST_PAUSE", 0)
     monkeypatch.setattr(life, "LONGEST_PAUSE", 0)
-    monkeypatch.setattr(life, "LEAVES", 0)
+    monkeypatch.setattr(life, "LEAVES_CHANCE", 0)
     with site.database.reading() as session:
         before = session.scalar(select(func.count()).select_from(Entry))
     stop = Event()
