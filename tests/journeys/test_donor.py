@@ -20,9 +20,9 @@ WORDS = {
 }
 
 
-def give(visitor: Visitor, locale: str = "en", amount: str = "15.00") -> None:
+def give(visitor: Visitor, locale: str = "en", amount: str = "15.00", ref: str | None = None) -> None:
     """From the campaign's page to the provider's page."""
-    page = visitor.open(f"/{locale}/c/{visitor.site.campaign}")
+    page = visitor.open(f"/{locale}/c/{ref or visitor.site.campaign}")
     page.locator(f"form input[name=amount][value='{amount}']").first.check()
     page.locator("form[action*='/give/'] button").first.click()
     page.wait_for_url(re.compile("/give/"))
@@ -104,9 +104,9 @@ def test_the_campaign_counts_the_meals_of_a_donation(visit, site):
         time.sleep(0.5)
 
 
-def meals(visitor: Visitor) -> int:
+def meals(visitor: Visitor, ref: str | None = None) -> int:
     """The large figure of the campaign's page: meals funded."""
-    page = visitor.open(f"/en/c/{visitor.site.campaign}")
+    page = visitor.open(f"/en/c/{ref or visitor.site.campaign}")
     return int(page.locator(".big").first.inner_text().replace(",", ""))
 
 
