@@ -1,7 +1,9 @@
 """What the provider lists newest first, read oldest first.
 
 Read in windows of time, each collected whole and turned round: memory holds one window (a day of events or of balance
-lines, which is some thousands for the largest of our hosts), and a reader that stops early has asked for no more.
+lines, which is some thousands for the largest of our hosts), and a reader that stops early has asked for little more.
+Where little happened the windows grow, so that years of silence cost a few calls and not one for each of their days;
+one that turns out to hold more than a page is asked for again in parts.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,18 +28,25 @@ def oldest_first(
 ) -> Iterator[Dated]:
     """All that was created at `since` or later, whole seconds. Several `filters` are asked one by one and merged.
 
+    `window` is the least that is asked for at once.
+
     Raises what the SDK raises.
     """
     begin, now = int(since.timestamp()), int(clock.now().timestamp())
+    least = step = int(window.total_seconds())
     while True:
-        end = begin + int(window.total_seconds())
+        end = begin + step
         is_last = end > now  # without an end of its own: their clock may be ahead of ours
         created = {"gte": begin} if is_last else {"gte": begin, "lt": end}
-        found = [
-            list(pages({**asked, "created": created, "limit": PAGE}).auto_paging_iter())[::-1] for asked in filters
-        ]
+        firsts = [pages({**asked, "created": created, "limit": PAGE}) for asked in filters]
+        is_crowded = any(first.has_more for first in firsts)
+        if is_crowded and step > least:
+            step = max(step // 4, least)
+            continue
+        found = [list(first.auto_paging_iter())[::-1] for first in firsts]
         # Stable, so that the provider's own order holds within a second.
         yield from sorted((thing for some in found for thing in some), key=lambda thing: thing.created)
         if is_last:
             return
         begin = end
+        step = least if is_crowded else step * 2
