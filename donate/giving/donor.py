@@ -13,7 +13,6 @@ from donate.giving import forms, large_form_donor, official, official_queries, r
 from donate.giving.admission import ChallengeNeeded, MethodPaused, TooMuchUnpaid, require_admitted
 from donate.giving.challenge import Question, challenge_of
 from donate.giving.payment import begin_payment
-from donate.giving.qr import qr_code
 from donate.giving.queries import GivePage, give_page
 from donate.giving.receipts import progress_of, receipt_page
 from donate.giving.recurring_page import promise_behind
@@ -23,6 +22,7 @@ from donate.giving.sync import sync_checkout
 from donate.giving.wish_queries import money_back_of
 from donate.money import Money, parse_amount
 from donate.payments.gateway import ProviderRefused, ProviderUnavailable
+from donate.qr import qr_code
 from donate.same_site import require_same_site
 from donate.settings import Settings
 

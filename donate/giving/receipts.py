@@ -14,10 +14,10 @@ from donate.giving.brought import COUNTS, brought, cleared_key
 from donate.giving.chinese_amount import chinese_amount
 from donate.giving.models import Checkout, CheckoutState, Donation, DonationPrivate
 from donate.giving.money_back import gone_back
-from donate.giving.qr import short_hash_of
 from donate.ledger.models import Book, Entry, ReceiptNumber
 from donate.money import Money, split_by_largest_remainder
 from donate.publiclog.models import LogLeaf
+from donate.qr import short_hash_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

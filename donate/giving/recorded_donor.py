@@ -13,8 +13,8 @@ from donate.db import reading, transaction
 from donate.giving import official, official_queries
 from donate.giving.donor import private_answer
 from donate.giving.official_forms import read_made_out_to
-from donate.giving.qr import qr_code
 from donate.giving.recorded_receipt import recorded_receipt_page
+from donate.qr import qr_code
 from donate.same_site import require_same_site
 from donate.settings import Settings
 

@@ -11,11 +11,11 @@ from donate.campaigns.queries import CampaignForGiving, campaign_for_giving
 from donate.errors import NotFound
 from donate.giving.chinese_amount import chinese_amount
 from donate.giving.official_queries import receipt_number
-from donate.giving.qr import short_hash_of
 from donate.giving.recorded_models import Channel, RecordedDonation, RecordedPrivate, RecordedState
 from donate.ledger.models import Book, Entry, ReceiptNumber
 from donate.money import Money
 from donate.publiclog.models import LogLeaf
+from donate.qr import short_hash_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,10 +13,10 @@ from donate.errors import DonateError
 from donate.giving import queries
 from donate.giving.fees import FeeInOtherCurrency
 from donate.giving.models import Checkout
-from donate.giving.qr import qr_code
 from donate.giving.sync import sync_checkout
 from donate.ledger.journal import UnknownAccount
 from donate.payments.gateway import ProviderUnavailable
+from donate.qr import qr_code
 from donate.settings import Settings
 from tests.giving import factories as make
 

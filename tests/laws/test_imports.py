@@ -10,7 +10,7 @@ from tests.laws.source import ROOT, Module, imports, modules, plant
 # second and the highest is spelled out as well, so that even there nothing goes in circles.
 RANKS: dict[str, int] = {
     **dict.fromkeys(("clock", "errors", "folders"), 0),
-    **dict.fromkeys(("money", "settings", "text"), 1),
+    **dict.fromkeys(("money", "qr", "settings", "text"), 1),
     **dict.fromkeys(("db", "tlog", "translations", "same_site", "log_lines"), 10),
     "files": 11,
     **dict.fromkeys(("ledger", "people", "places", "payments"), 20),
