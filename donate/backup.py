@@ -18,13 +18,13 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from donate import clock
+from donate.db import Database, Role
 from donate.db.programs import program
+from donate.db.roles import make_roles
 from donate.errors import N_, DonateError
 
 FORMAT = 1
 NOTE, DUMP, FILES = "backup.json", "database.dump", "files"
-# Roles belong to a server and not to a database, so a dump names them without making them.
-ROLES = ("donate_web", "donate_sequencer", "donate_eraser")
 
 Progress = Callable[[str], None]
 
@@ -99,7 +99,7 @@ def make_backup(url: str, files: Path, out: Path, progress: Progress) -> Note:
 def restore_backup(url: str, files: Path, file: Path, progress: Progress) -> Note:
     """Fill an empty database and an empty folder from a backup.
 
-    Raises NotABackup, DatabaseNotEmpty, FilesNotEmpty, ProgramFailed; the database is then as it was.
+    Raises NotABackup, DatabaseNotEmpty, FilesNotEmpty, RolesNotGranted, ProgramFailed; the database is then as it was.
     """
     with _opened_backup(file) as (tar, note), tempfile.TemporaryDirectory(prefix="donate-restore-") as folder:
         _require_empty(url, files)
@@ -145,16 +145,13 @@ def _require_empty(url: str, files: Path) -> None:
 
 
 def _make_roles(url: str) -> None:
-    """As the first revision does: the roles may be there from another database of this server."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        superuser = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
-        for role in ROLES:
-            connection.execute(
-                f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN; "
-                "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-            )
-            if superuser == (False,):
-                connection.execute(f"GRANT {role} TO CURRENT_USER WITH SET TRUE, INHERIT FALSE")
+    """As the first revision does: roles belong to a server and not to a database, so a dump names them without making them."""
+    database = Database(url, pool_size=1)
+    try:
+        with database.bare_transaction(Role.OWNER) as connection:
+            make_roles(connection)
+    finally:
+        database.dispose()
 
 
 def _note(url: str) -> Note:

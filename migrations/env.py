@@ -14,7 +14,12 @@ for room in pkgutil.iter_modules(donate.__path__):
         if part.name.rpartition("_")[2] == "models":
             importlib.import_module(f"donate.{room.name}.{part.name}")
 
-connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
+given = context.config.attributes
+context.configure(
+    connection=given["connection"],
+    target_metadata=Base.metadata,
+    compare_type=True,
+    on_version_apply=given.get("on_version_apply"),
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -37,8 +37,10 @@ TOGETHER = {
     "tests/journeys/": "one site and one browser",
     "tests/demo/test_world.py": "one sample world",
     "tests/demo/test_life.py": "one sample world",
+    "tests/demo/test_signing_in.py": "one sample world",
     "tests/db/test_embedded.py": "one initialised server",
     "tests/cli/test_serving.py": "one migrated server",
+    "tests/cli/test_migrating.py": "one server without roles",
 }
 
 

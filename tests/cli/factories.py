@@ -1,12 +1,15 @@
 """Commands and processes to be watched and killed."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 # A part with a child of its own: like a web server and its worker. Each writes its pid into the folder.
@@ -81,6 +84,15 @@ def eventually(is_so: Callable[[], object], seconds: float = 30) -> None:
     while not is_so():
         assert time.monotonic() < give_up_at, "did not happen in time"
         time.sleep(0.02)
+
+
+@contextmanager
+def folder_for_every_uid() -> Iterator[Path]:
+    """A folder that a database's own uid can reach; pytest's folders are closed to others."""
+    base = Path(tempfile.mkdtemp(prefix="donate-test-"))
+    base.chmod(0o755)
+    yield base
+    shutil.rmtree(base)
 
 
 def free_port() -> int:

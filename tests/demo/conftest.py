@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from werkzeug.serving import make_server
 
-from donate import clock
+from donate import clock, create_app
 from donate.db import Database, bind
 from donate.demo.logins import Login
 from donate.demo.world import build_world
@@ -48,3 +50,15 @@ def sample(built_world: BuiltWorld) -> BuiltWorld:
     """The built world, bound to this test."""
     bind(built_world.database)
     return built_world
+
+
+@pytest.fixture
+def site(sample: BuiltWorld) -> Iterator[BuiltWorld]:
+    """The sample world served on a real port."""
+    server = make_server("127.0.0.1", 0, create_app(sample.settings, sample.database), threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    settings = replace(sample.settings, base_url=f"http://127.0.0.1:{server.server_port}")
+    yield replace(sample, settings=settings)
+    server.shutdown()
+    thread.join()

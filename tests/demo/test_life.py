@@ -1,7 +1,6 @@
 """The trickle: a sample donation travels the whole way, and the thread stops when told."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -9,7 +8,6 @@ from threading import Event, Thread
 
 import pytest
 from sqlalchemy import func, select
-from werkzeug.serving import make_server
 
 from donate import clock, create_app
 from donate.demo import life
@@ -64,18 +62,6 @@ def test_only_open_campaigns_below_their_goal_are_given_to(sample: BuiltWorld):
     random = Random(3)
     donations = [given for _ in range(12) if (given := life.give_once(sample.settings, random)) is not None]
     assert not {given.campaign for given in donations} & {"jiaxian", "dongxiang", "tongde", "xichuan", "hefeng"}
-
-
-@pytest.fixture
-def site(sample: BuiltWorld) -> Iterator[BuiltWorld]:
-    """The sample world served on a real port."""
-    server = make_server("127.0.0.1", 0, create_app(sample.settings, sample.database), threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    settings = replace(sample.settings, base_url=f"http://127.0.0.1:{server.server_port}")
-    yield replace(sample, settings=settings)
-    server.shutdown()
-    thread.join()
 
 
 def test_the_trickle_posts_to_the_running_site_and_stops_when_told(site: BuiltWorld, monkeypatch: pytest.MonkeyPatch):
