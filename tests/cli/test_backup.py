@@ -93,6 +93,28 @@ def test_a_restored_database_refuses_what_the_first_one_refused(
         web.execute("INSERT INTO log_leaf SELECT * FROM log_leaf")
 
 
+def test_the_commands_back_up_restore_and_check_a_ledger(
+    with_donation: Database, empty_database: str, files: Path, tmp_path: Path
+) -> None:
+    file, again = tmp_path / "b.tar", tmp_path / "again"
+    first = {"DONATE_DATABASE_URL": plain(with_donation), "DONATE_INSTANCE": str(files.parent)}
+    second = {"DONATE_DATABASE_URL": empty_database, "DONATE_INSTANCE": str(again)}
+    written = run_donate("backup", str(file), **first)
+    assert (written.returncode, "1 entries" in written.stdout) == (0, True), written.stderr
+    restored = run_donate("restore", str(file), **second)
+    assert (restored.returncode, "Next: donate check ledger" in restored.stdout) == (0, True), restored.stderr
+    checked = run_donate("check", "ledger", **second)
+    assert checked.returncode == 0, checked.stdout
+    count, _, of_all = checked.stdout.splitlines()[-1].partition(" hold,")[0].partition(" of ")
+    assert (count, int(count) > 20) == (of_all, True)
+    before, after = rows(plain(with_donation)), rows(empty_database)
+    for table in ("account_total", "campaign_total", "day_total", "receipt_number", "log_leaf"):
+        assert before[table], table
+        assert after[table] == before[table]
+    assert [row for row in after["campaign_total"] if 1500 in row]
+    assert (again / "files" / "ab" / "abcd").read_bytes() == b"\x00 a photo \xff"
+
+
 def test_a_restore_over_anything_is_refused_and_changes_nothing(
     with_donation: Database, files: Path, tmp_path: Path
 ) -> None:

@@ -111,9 +111,17 @@ def test_below_the_card_minimum_the_wallets_are_named() -> None:
     assert filled(own="4", method="card").method == "card"
 
 
-def test_the_largest_donation_is_taken_and_one_fen_more_is_not() -> None:
-    assert filled(own="50000").amount_minor == 5_000_000
-    assert errors(own="1000000.00") == {"own": forms.AmountTooLarge}
+@pytest.mark.parametrize("method", ["alipay", "wechat_pay", "card"])
+def test_the_largest_payment_is_taken_and_one_fen_more_is_not(method: str) -> None:
+    assert filled(own="999999.99", method=method).amount_minor == 99_999_999
+    assert errors(own="1000000.00", method=method) == {"own": forms.AmountTooLarge}
+
+
+def test_several_donations_together_are_large_from_the_very_fen_of_the_threshold() -> None:
+    assert several(**{"own-1": "25000", "own-2": "24999.99"}).amount_minor == 4_999_999
+    with pytest.raises(BadForm) as bad:
+        several(**{"own-1": "25000", "own-2": "25000.00"})
+    assert {field: type(error) for field, error in bad.value.errors.items()} == {"own-1": forms.LargeTogether}
 
 
 @pytest.mark.parametrize("typed", ["999999999999", "9" * 13, "9" * 5000, "９" * 30, "1,000,000,000,000,000"])
@@ -196,9 +204,9 @@ def test_no_text_breaks_the_form(typed: str) -> None:
     taken: forms.GiveForm | None = None
     with suppress(BadForm):
         taken = filled(own=typed, amount="", name=typed, words=typed)
-    assert taken is None or 100 <= taken.amount_minor <= 5_000_000
+    assert taken is None or 100 <= taken.amount_minor <= 99_999_999
 
 
-@given(st.integers(100, 5_000_000))
+@given(st.integers(100, 99_999_999))
 def test_every_amount_in_range_is_read_exactly(minor: int) -> None:
     assert filled(own=f"{minor // 100}.{minor % 100:02d}").amount_minor == minor

@@ -10,7 +10,7 @@ from donate import clock
 from donate.campaigns import review
 from donate.campaigns.models import Campaign
 from donate.db import Database, Role, transaction
-from donate.giving import tries
+from donate.giving import token, tries
 from donate.ledger import cover, journal
 from donate.ledger.chart import Reason
 from donate.payments import merchants
@@ -180,24 +180,41 @@ def test_too_many_checkouts_from_one_browser_are_stopped(client: FlaskClient, mo
     assert statuses == [303, 303, 429]
 
 
-def test_an_unknown_campaign_is_not_found(client: FlaskClient) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/en/give/nowhere", "/en/give/yunxi?c=nowhere", "/en/give/draft"])
+def test_a_campaign_unknown_or_still_a_draft_is_not_found(client: FlaskClient, method: str, path: str) -> None:
     make.raising()
-    assert client.get("/en/give/nowhere").status_code == 404
-    assert client.get("/en/give/yunxi?c=nowhere").status_code == 404
-
-
-def test_a_campaign_that_is_still_a_draft_is_not_found(client: FlaskClient) -> None:
     with transaction() as session:
         campaigns.draft(session, ref="draft")
-    assert client.get("/en/give/draft").status_code == 404
+    page = client.open(path, method=method, data=make.fresh_form(client))
+    assert (page.status_code, "There is nothing here under this address" in page.text) == (404, True)
+    assert count_of("checkout") == 0
 
 
-def test_a_campaign_not_yet_open_says_so(client: FlaskClient) -> None:
+def form_with_its_own_token(settings: Settings, *refs: str) -> dict[str, str]:
+    """A form that nothing is wrong with but its campaign: a page that takes no donations gives no token."""
+    return {**make.FORM, "token": token.issue(settings.secret_key, refs)}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_campaign_not_yet_open_says_so(client: FlaskClient, settings: Settings, method: str) -> None:
     with transaction() as session:
         campaign = campaigns.filed(session, ref="soon")
         make.open_merchant(session, campaign.book_id, "soon")
-    page = client.get("/en/give/soon")
+    page = client.open("/en/give/soon", method=method, data=form_with_its_own_token(settings, "soon"))
     assert (page.status_code, "is not open for donations yet" in page.text) == (409, True)
+    assert count_of("checkout") == 0
+
+
+def test_a_campaign_takes_donations_from_its_first_day_on(client: FlaskClient, settings: Settings) -> None:
+    tomorrow = clock.today("Asia/Shanghai") + timedelta(days=1)
+    make.raising(starts_on=tomorrow, ends_on=tomorrow)
+    page = client.post("/en/give/yunxi", data=form_with_its_own_token(settings, "yunxi"))
+    assert (page.status_code, "is not open for donations yet" in page.text) == (409, True)
+    assert count_of("checkout") == 0
+    with clock.frozen_at(clock.now() + timedelta(days=1)):
+        sent = client.post("/en/give/yunxi", data=form_with_its_own_token(settings, "yunxi"))
+    assert (sent.status_code, count_of("checkout")) == (303, 1)
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -211,11 +228,14 @@ def test_a_closed_campaign_says_so(client: FlaskClient, method: str) -> None:
     assert count_of("checkout") == 0
 
 
-def test_an_expired_licence_stops_donations_and_says_so(client: FlaskClient) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_expired_licence_stops_donations_and_says_so(client: FlaskClient, settings: Settings, method: str) -> None:
     make.raising(ends_on=date(2029, 1, 1))
     with clock.frozen_at(clock.now() + timedelta(days=700)):
-        page = client.get("/en/give/yunxi")
-    assert (page.status_code, "licence" in page.text) == (409, True)
+        page = client.open("/en/give/yunxi", method=method, data=form_with_its_own_token(settings, "yunxi"))
+    assert (page.status_code, "The fundraising licence of" in page.text) == (409, True)
+    assert "is not valid today, so no donation can be taken" in page.text
+    assert count_of("checkout") == 0
 
 
 def test_a_campaign_whose_host_has_no_merchant_account_says_so(client: FlaskClient) -> None:

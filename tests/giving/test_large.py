@@ -95,6 +95,8 @@ def test_no_checkout_of_this_size_starts_without_acceptance(database: Database, 
     with pytest.raises(rules.LargeNotAccepted):
         begin_payment(make.new_checkout(("yunxi", factory.THRESHOLD)), settings)
     assert count_of("checkout") == 0
+    begin_payment(make.new_checkout(("yunxi", factory.THRESHOLD - 1)), settings)
+    assert make.only_checkout().amount_minor == factory.THRESHOLD - 1
 
 
 def test_a_donor_asks_is_accepted_by_two_and_pays_once(client: FlaskClient, settings: Settings) -> None:
