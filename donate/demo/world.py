@@ -17,6 +17,7 @@ from donate.demo.logins import Login, email_of, keep_logins, kept_logins, make_l
 from donate.demo.past import CHECKOUTS, ZONE, Past, morning, plan_past
 from donate.errors import N_, DonateError
 from donate.files.store import Store
+from donate.giving.checks import ALL_CHECKS
 from donate.ledger import books, checks
 from donate.ledger.models import LedgerCheck
 from donate.organisations.models import Organisation
@@ -157,7 +158,7 @@ def _cast(session: Session, settings: Settings, users: Mapping[str, int]) -> Cas
 
 def _check_ledger(database: Database, settings: Settings) -> None:
     with database.reading() as session:
-        results = checks.run_checks(session, merge_delay_seconds=settings.merge_delay_seconds)
+        results = checks.run_checks(session, ALL_CHECKS, merge_delay_seconds=settings.merge_delay_seconds)
         as_of = checks.newest_as_of(session)
     with database.transaction() as session:
         checks.store_result(session, results, as_of)

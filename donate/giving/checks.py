@@ -5,6 +5,7 @@ from donate.giving.refund_checks import MONEY_BACK_CHECKS
 from donate.ledger import checks
 from donate.ledger.checks import Check
 from donate.ledger.provider_checks import PROVIDER_CHECKS
+from donate.publiclog.leaf_checks import LEAF_CHECKS
 
 GIVING_CHECKS = (
     Check(
@@ -55,4 +56,4 @@ GIVING_CHECKS = (
     ),
 )
 
-ALL_CHECKS = (*checks.CHECKS, *PROVIDER_CHECKS, *GIVING_CHECKS, *MONEY_BACK_CHECKS)
+ALL_CHECKS = (*checks.CHECKS, *LEAF_CHECKS, *PROVIDER_CHECKS, *GIVING_CHECKS, *MONEY_BACK_CHECKS)
