@@ -18,7 +18,7 @@ from donate.giving.receipts import progress_of, receipt_page
 from donate.giving.recurring_page import promise_behind
 from donate.giving.rhythm import SEVERAL, MonthlyBelowCard, SeveralMonths, several_months
 from donate.giving.service import CheckoutOver, FormAlreadyUsed, NewCheckout
-from donate.giving.sync import sync_checkout
+from donate.giving.sync import ask_about
 from donate.giving.wish_queries import money_back_of
 from donate.money import Money, parse_amount
 from donate.payments.gateway import ProviderRefused, ProviderUnavailable
@@ -161,12 +161,12 @@ def confirming(secret: str) -> Answer:
     """Back from the provider: asks it, and claims nothing before our own row says so."""
     with reading() as session:
         progress = progress_of(session, secret)
-    is_asked = True
+    is_asked, awaits_donor = True, False
     if progress.is_waiting:
         # Where the provider does not answer, or what it says cannot be booked yet, the page goes on saying that it is
         # being confirmed, which is true; an error, or "nothing has been paid", would make who has paid pay again.
         try:
-            sync_checkout(progress.public_id, current_app.config["SETTINGS"])
+            awaits_donor = ask_about(progress.public_id, current_app.config["SETTINGS"]).awaits_donor
         except DonateError as error:
             is_asked = False
             log.warning("sync_failed", checkout=str(progress.public_id), error=type(error).__name__)
@@ -174,7 +174,14 @@ def confirming(secret: str) -> Answer:
             progress = progress_of(session, secret)
     if progress.is_booked:
         return redirect(url_for("donor.receipt", secret=secret), 303)
-    return private_answer(render_template("donor/confirming.html", progress=progress, is_asked=is_asked))
+    html = render_template(
+        "donor/confirming.html",
+        progress=progress,
+        is_asked=is_asked,
+        awaits_donor=awaits_donor and progress.can_pay,
+        is_still=request.args.get("still") == "yes",
+    )
+    return private_answer(html)
 
 
 def receipt(secret: str) -> Answer:

@@ -28,6 +28,7 @@ class Progress:
     secret: str
     state: CheckoutState
     is_booked: bool
+    method: str
     amount_minor: int
     currency: str
     session_url: str | None
@@ -147,6 +148,7 @@ def _progress(checkout: Checkout, campaign_ref: str) -> Progress:
         secret=checkout.secret,
         state=CheckoutState(checkout.state),
         is_booked=checkout.booked_as in COUNTS,
+        method=checkout.method,
         amount_minor=checkout.amount_minor,
         currency=checkout.currency,
         session_url=checkout.session_url,

@@ -7,6 +7,7 @@ failed attempts, what the job finds stale) reads the object as it stands now.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -33,22 +34,36 @@ log = structlog.get_logger("donate.giving")
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=2), timedelta(days=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Our state once the provider was asked, and whether it waits for the donor to confirm in a wallet or at a bank."""
+
+    state: CheckoutState
+    awaits_donor: bool = False
+
+
 def sync_checkout(reference: UUID, settings: Settings) -> CheckoutState:
     """Ask the provider about one checkout, move our row towards the answer and book; our state afterwards.
 
     Raises NotFound, and ProviderUnavailable with our row untouched.
     """
+    return ask_about(reference, settings).state
+
+
+def ask_about(reference: UUID, settings: Settings) -> Asked:
+    """The same, with what only the provider knows of a checkout that is still open."""
     with reading() as session:
         merchant, session_id, charge_id, expires_at, state = _known(session, reference)
     if session_id is None and charge_id is not None:
-        return _sync_fee(merchant, reference, charge_id, state, settings)
+        return Asked(_sync_fee(merchant, reference, charge_id, state, settings))
     if session_id is None:
-        return _without_session(reference, state, is_over=clock.now() > expires_at)
+        return Asked(_without_session(reference, state, is_over=clock.now() > expires_at))
     seen = gateway_for(merchant, settings).read_session(session_id)
     with transaction() as session:
         move_towards(session.connection(), merchant.ref, seen)
         _book_known_fee(session, merchant.ref, reference, seen)
-        return CheckoutState(session.scalars(select(Checkout.state).where(Checkout.public_id == reference)).one())
+        state = CheckoutState(session.scalars(select(Checkout.state).where(Checkout.public_id == reference)).one())
+        return Asked(state, seen.awaits_donor)
 
 
 def _sync_fee(

@@ -173,6 +173,7 @@ class ProviderCheckout:
     reference: UUID | None
     method: str | None = None
     recurring_id: str | None = None  # the standing promise that this payment began, once it was paid
+    awaits_donor: bool = False  # who has begun to pay and is to confirm it elsewhere: in a wallet, at their bank
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

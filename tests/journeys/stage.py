@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.campaigns import complaints
@@ -15,8 +16,9 @@ from donate.giving import booking
 from donate.giving.models import Checkout, CheckoutState
 from donate.giving.service import start_checkout
 from donate.organisations.models import Licence, Organisation
-from donate.payments.models import ProviderEvent
-from donate.payments.sandbox import outcomes
+from donate.payments.models import ProviderEvent, SandboxObject
+from donate.payments.sandbox import delayed, outcomes, wallets
+from donate.payments.sandbox.wallets import Answer
 from donate.people.models import User
 from donate.settings import Settings
 from tests.campaigns import factories as campaigns
@@ -137,9 +139,42 @@ def _checkouts(settings: Settings) -> tuple[list[str], list[str]]:
         booking.move_towards(connection, giving.MERCHANT, giving.seen(made["other"], currency="USD"))
         outcomes.decline(session, giving.MERCHANT, made["open"].session_id or "")
     secrets = [created.secret, *(checkout.secret for checkout in made.values())]
+    confirming = [f"/en/paid/{secret}" for secret in secrets]
     sessions = [made["open"].session_id, paid.session_id]
-    still = f"/en/paid/{made['open'].secret}?still=yes"
-    return [*(f"/en/paid/{secret}" for secret in secrets), still], [f"/en/sandbox/pay/{ref}" for ref in sessions]
+    begun, wallet_pages = _wallets(settings)
+    pages = [f"/en/sandbox/pay/{ref}" for ref in sessions] + wallet_pages
+    return [*confirming, *begun, f"{confirming[1]}?still=yes"], pages
+
+
+def _wallets(settings: Settings) -> tuple[list[str], list[str]]:
+    """Where a wallet is waited for, and the wallet's own page after every answer."""
+    names = ("waits", "turned_back", *Answer)
+    made = {name: giving.opened(settings) for name in names}
+    with transaction() as session:
+        codes = {
+            name: wallets.begin(session, giving.MERCHANT, checkout.session_id or "", "alipay")
+            for name, checkout in made.items()
+        }
+        wallets.turn_back(session, giving.MERCHANT, made["turned_back"].session_id or "")
+        for given in Answer:
+            wallets.answer(session, codes[given], given)
+        worked_on = (_intent_of(session, made[given]) for given in (Answer.LATER_YES, Answer.LATER_NO))
+        for intent, is_over in zip(worked_on, (False, True), strict=True):
+            intent.ripe_at = None  # held as it is
+            if is_over:
+                delayed.ripen(session, intent, clock.now())
+    waiting = f"/en/sandbox/pay/{made['waits'].session_id}/waiting"
+    own = [f"/en/sandbox/wallet/{code}" for code in codes.values()]
+    ended = [f"/en/sandbox/pay/{made[name].session_id}" for name in Answer]
+    here = [f"/en/sandbox/wallet/{codes['waits']}?here=yes", f"/en/sandbox/wallet/{codes[Answer.YES]}?here=left"]
+    begun = [f"/en/paid/{made['waits'].secret}", f"/en/paid/{made[Answer.LATER_YES].secret}"]
+    return begun, [waiting, f"{waiting}?still=yes", *own, *ended, *here]
+
+
+def _intent_of(session: Session, checkout: Checkout) -> SandboxObject:
+    of = select(SandboxObject).filter_by(object_id=checkout.session_id)
+    intent_id = session.scalars(of).one().body["payment_intent"]
+    return session.scalars(select(SandboxObject).filter_by(object_id=intent_id)).one()
 
 
 def _failed_event() -> ProviderEvent:

@@ -15,8 +15,8 @@ import pytest
 from tests.journeys.conftest import Site, Visitor
 
 WORDS = {
-    "zh": {"pay": "用支付宝付款", "receipt": "捐赠确认", "decline": "让银行拒绝"},
-    "en": {"pay": "Pay with Alipay", "receipt": "Receipt", "decline": "Let the bank decline"},
+    "zh": {"pay": "用支付宝付款", "open": "在这部手机上打开支付宝", "yes": "确认付款", "no": "拒绝付款"},
+    "en": {"pay": "Pay with Alipay", "open": "Open Alipay on this phone", "yes": "Confirm the payment", "no": "Refuse"},
 }
 
 
@@ -35,6 +35,21 @@ def pay(visitor: Visitor) -> None:
     page.locator("input[name=method][value=alipay]").check()
     page.get_by_role("main").locator("form button").last.click()
     page.wait_for_url(re.compile("/sandbox/pay/"))
+
+
+def open_wallet(visitor: Visitor, locale: str = "en") -> None:
+    """From the provider's page to the wallet's app on the same phone."""
+    page, words = visitor.page, WORDS[locale]
+    page.get_by_role("button", name=words["pay"]).click()
+    page.get_by_role("link", name=words["open"]).click()
+    page.wait_for_url(re.compile("/sandbox/wallet/"))
+
+
+def pay_by_wallet(visitor: Visitor, locale: str = "en") -> None:
+    """From the provider's page back to ours, paid on the same phone."""
+    open_wallet(visitor, locale)
+    visitor.page.get_by_role("button", name=WORDS[locale]["yes"]).click()
+    visitor.page.wait_for_url(re.compile("/(paid|r)/"))
 
 
 def wait_for_text(visitor: Visitor, pattern: str, seconds: float = 20) -> str:
@@ -71,8 +86,7 @@ def test_fifteen_yuan_from_a_phone_to_the_ledger(visit, site, locale, scripts):
     before = quiet_ledger(site)
     visitor = visit(scripts=scripts)
     give(visitor, locale)
-    visitor.page.get_by_role("button", name=WORDS[locale]["pay"]).click()
-    visitor.page.wait_for_url(re.compile("/(paid|r)/"))
+    pay_by_wallet(visitor, locale)
     said = wait_for_text(visitor, r"\d{4}-\d{6}|No\. ?\d|编号|Number")
     assert "15.00" in said
     wait_for_lines(site, len(before) + 2)
@@ -96,8 +110,7 @@ def test_the_campaign_counts_the_meals_of_a_donation(visit, site):
     visitor = visit(scripts=False)
     before = meals(visitor)
     give(visitor)
-    visitor.page.get_by_role("button", name="Pay with Alipay").click()
-    visitor.page.wait_for_url(re.compile("/(paid|r)/"))
+    pay_by_wallet(visitor)
     until = time.monotonic() + 20
     while meals(visitor) != before + 5:
         assert time.monotonic() < until
@@ -114,11 +127,11 @@ def test_a_declined_payment_books_nothing_and_may_be_tried_again(visit, site):
     before = quiet_ledger(site)
     visitor = visit(scripts=False)
     give(visitor)
-    visitor.page.get_by_role("button", name=WORDS["en"]["decline"]).click()
-    visitor.page.get_by_text("The bank declined").wait_for()
+    open_wallet(visitor)
+    visitor.page.get_by_role("button", name=WORDS["en"]["no"]).click()
+    visitor.page.get_by_text("refused in the wallet").wait_for()
     assert ledger(site) == before
-    visitor.page.get_by_role("button", name="Pay with Alipay").click()
-    visitor.page.wait_for_url(re.compile("/(paid|r)/"))
+    pay_by_wallet(visitor)
     wait_for_lines(site, len(before) + 2)
 
 
@@ -126,7 +139,9 @@ def test_a_donor_who_never_comes_back_is_booked_all_the_same(visit, site):
     before = quiet_ledger(site)
     visitor = visit(scripts=False)
     give(visitor)
-    visitor.page.get_by_role("button", name="Pay, and never come back").click()
+    open_wallet(visitor)
+    visitor.page.get_by_role("button", name="Confirm, and never come back").click()
+    visitor.page.get_by_text("Paid, and gone.").wait_for()
     wait_for_lines(site, len(before) + 2)
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from donate.campaigns.plan import TEXT_OF_COLUMN
 from tests.campaigns.factories import PLAN
 from tests.journeys.conftest import Site, Visitor
-from tests.journeys.test_donor import give, meals, wait_for_text
+from tests.journeys.test_donor import give, meals, pay_by_wallet, wait_for_text
 
 TITLE = "Soup for Datang School"
 FILING_NUMBER = "53430000MJ0000000XA26123"
@@ -157,7 +157,7 @@ def test_a_campaign_goes_from_its_first_line_over_a_reviewer_to_a_donor(visit, s
     donor = visit(scripts=False)
     assert FILING_NUMBER in donor.open(f"/en/c/{ref}").locator(".legal").inner_text()
     give(donor, ref=ref)
-    press(donor.page, "Pay with Alipay")
+    pay_by_wallet(donor)
     said = wait_for_text(donor, r"\d{4}-\d{6}")
     assert TITLE in said
     assert "15.00" in said

@@ -99,6 +99,8 @@ SAMPLES: dict[str, Sample] = {
     "donor.large_ask": _campaign,
     "donor.large": lambda world: {"secret": world.large.secret},
     "donor.pay": lambda world: {"session_id": world.open_session},
+    "donor.waiting": lambda world: {"session_id": world.waiting_session},
+    "donor.wallet": lambda world: {"code": world.wallet_code},
     "organiser.campaign": _campaign,
     "organiser.campaign_edit": _campaign,
     "organiser.campaign_submit": _campaign,

@@ -22,6 +22,7 @@ from donate.giving.official_models import OfficialReceipt
 from donate.giving.recurring_models import Recurring
 from donate.giving.rhythm import Rhythm
 from donate.organisations.models import Organisation
+from donate.payments.sandbox import wallets
 from donate.publiclog.models import LogLeaf
 from donate.sequencer import drain
 from donate.settings import Settings
@@ -125,6 +126,8 @@ class World:
     secret: str
     log_index: int
     open_session: str
+    waiting_session: str
+    wallet_code: str
     monthly: str
     merchant: str
     people: dict[str, Person]
@@ -146,12 +149,13 @@ def build(app: Flask, database: Database, settings: Settings) -> World:
     recorded = _recorded(paid.public_id, bytes.fromhex(things.sha256))
     drain(database)
     money_back = _money_back(settings)
-    waiting = giving.opened(settings)
+    open_page, waiting = giving.opened(settings), giving.opened(settings)
     giving.opened(settings, method="card", name=CANARY_NAME, rhythm=Rhythm(is_monthly=True))
     with transaction() as session:
         other_host, other_partner = _organisations_of(session, "noise")
         log_index = session.scalars(select(LogLeaf.log_index).where(LogLeaf.reason == "donation")).one()
         monthly = session.scalars(select(Recurring.secret)).one()
+        code = wallets.begin(session, giving.MERCHANT, waiting.session_id or "", "alipay")
     return World(
         app=app,
         things=things,
@@ -161,7 +165,9 @@ def build(app: Flask, database: Database, settings: Settings) -> World:
         money_back=money_back,
         secret=giving.checkout(paid.public_id).secret,
         log_index=log_index,
-        open_session=waiting.session_id or "",
+        open_session=open_page.session_id or "",
+        waiting_session=waiting.session_id or "",
+        wallet_code=code,
         monthly=monthly,
         merchant=giving.MERCHANT,
         people=_people(app, things.host, things.partner, other_host, other_partner),

@@ -11,7 +11,18 @@ from sqlalchemy import select
 from donate import clock
 from donate.db import Database, transaction
 from donate.payments.models import SandboxObject
-from donate.payments.sandbox import api, disputes, keys, movements, outcomes, payouts, refunds, ripening, trouble
+from donate.payments.sandbox import (
+    api,
+    disputes,
+    keys,
+    movements,
+    outcomes,
+    payouts,
+    refunds,
+    ripening,
+    trouble,
+    wallets,
+)
 from donate.payments.sandbox.wsgi import call
 from donate.settings import Settings
 from tests.payments import factories as make
@@ -19,7 +30,7 @@ from tests.payments.annotations import faults_of
 
 Body = dict[str, Any]
 
-_OURS = (movements.SCHEDULE, trouble.TROUBLE)  # rows of the sandbox that no route shows
+_OURS = (movements.SCHEDULE, trouble.TROUBLE, wallets.ATTEMPT)  # rows of the sandbox that no route shows
 
 
 def pass_time(*days: int) -> None:

@@ -197,35 +197,81 @@ def charge(intent: Body, method: str, *, is_paid: bool, email: str | None, creat
         **_CHARGE,
         "id": new_id("ch" if method == "card" else "py"),
         "amount": intent["amount"],
-        "amount_captured": intent["amount"] if is_paid else 0,
+        "amount_captured": intent["amount"],
         "billing_details": {**nulls("address name phone tax_id"), "email": email},
-        "captured": is_paid,
+        "captured": True,
         "created": int(created.timestamp()),
         "currency": intent["currency"],
         "metadata": intent["metadata"],
-        "outcome": _outcome(is_paid),
-        "paid": is_paid,
+        "outcome": _TAKEN,
+        "paid": True,
         "payment_intent": intent["id"],
         "payment_method": new_id("pm"),
         "payment_method_details": {"type": method, method: _method_details(method)},
-        "status": "succeeded" if is_paid else "failed",
+        "status": "succeeded",
     }
-    if not is_paid:
-        body |= {"failure_code": "card_declined", "failure_message": "Your card was declined."}
-    return body
+    return body if is_paid else body | refused(method)
 
 
-def _outcome(is_paid: bool) -> Body:
+def refused(method: str) -> Body:
+    """The fields of a charge that came to nothing: a card's bank said no, or a wallet's owner did."""
+    code, message, _ = _REFUSALS["card" if method == "card" else "wallet"]
     return {
-        "advice_code": None if is_paid else "do_not_try_again",
-        "network_advice_code": None,
-        "network_decline_code": None,
-        "network_status": "approved_by_network" if is_paid else "declined_by_network",
-        "reason": None if is_paid else "generic_decline",
-        "risk_level": "normal",
-        "seller_message": "Payment complete." if is_paid else "The bank did not return any further details.",
-        "type": "authorized" if is_paid else "issuer_declined",
+        "amount_captured": 0,
+        "captured": False,
+        "failure_code": code,
+        "failure_message": message,
+        "outcome": _DECLINED if method == "card" else _NOT_APPROVED,
+        "paid": False,
+        "status": "failed",
     }
+
+
+def payment_error(method: str, charge_id: str) -> Body:
+    """What an intent says of the attempt that came to nothing."""
+    code, message, kind = _REFUSALS["card" if method == "card" else "wallet"]
+    error = {
+        "charge": charge_id,
+        "code": code,
+        "doc_url": f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}",
+        "message": message,
+        "type": kind,
+    }
+    return error | {"decline_code": "generic_decline"} if method == "card" else error
+
+
+_REFUSALS = {
+    "card": ("card_declined", "Your card was declined.", "card_error"),
+    "wallet": (
+        "payment_method_customer_decline",
+        "The customer did not approve the payment in their wallet.",
+        "invalid_request_error",
+    ),
+}
+
+_TAKEN: Body = {
+    "advice_code": None,
+    "network_advice_code": None,
+    "network_decline_code": None,
+    "network_status": "approved_by_network",
+    "reason": None,
+    "risk_level": "normal",
+    "seller_message": "Payment complete.",
+    "type": "authorized",
+}
+_DECLINED: Body = _TAKEN | {
+    "advice_code": "do_not_try_again",
+    "network_status": "declined_by_network",
+    "reason": "generic_decline",
+    "seller_message": "The bank did not return any further details.",
+    "type": "issuer_declined",
+}
+_NOT_APPROVED: Body = _TAKEN | {
+    "network_status": "not_sent_to_network",
+    "reason": None,
+    "seller_message": "The customer did not approve the payment.",
+    "type": "blocked",
+}
 
 
 def _method_details(method: str) -> Body:

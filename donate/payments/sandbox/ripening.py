@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from donate.payments.models import SandboxObject
-from donate.payments.sandbox import billing, movements, outcomes, payouts, refunds
+from donate.payments.sandbox import billing, delayed, movements, outcomes, payouts, refunds
 
 Ripener = Callable[[Session, SandboxObject, datetime], object]
 
@@ -15,6 +15,7 @@ Ripener = Callable[[Session, SandboxObject, datetime], object]
 # Each must set a later `ripe_at`, or none: what is ripe is taken up again at once.
 RIPENERS: dict[str, Ripener] = {
     "checkout.session": outcomes.expire,
+    "payment_intent": delayed.ripen,
     "charge": movements.take_fee,
     "balance_transaction": movements.become_available,
     "refund": refunds.ripen,

@@ -90,6 +90,7 @@ class StripeGateway(RecurringCalls, AccountCalls):
             reference=as_uuid(session.client_reference_id),
             method=details.type if details else None,
             recurring_id=id_of(session.subscription),
+            awaits_donor=session.status == "open" and intent is not None and intent.status == "requires_action",
         )
 
     def close_session(self, session_id: str) -> None:
