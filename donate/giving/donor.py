@@ -16,7 +16,7 @@ from donate.giving.payment import begin_payment
 from donate.giving.queries import GivePage, give_page
 from donate.giving.receipts import progress_of, receipt_page
 from donate.giving.recurring_page import promise_behind
-from donate.giving.rhythm import SEVERAL, MonthlyBelowCard, SeveralMonths, several_months
+from donate.giving.rhythm import SEVERAL, MonthlyBelowCard, SeveralMonths, SeveralMonthsInstead
 from donate.giving.service import CheckoutOver, FormAlreadyUsed, NewCheckout
 from donate.giving.sync import ask_about
 from donate.giving.wish_queries import money_back_of
@@ -119,13 +119,15 @@ def _form(
 
 
 def _several(page: GivePage, typed: Mapping[str, str], errors: dict[str, DonateError]) -> tuple[SeveralMonths, ...]:
-    """Several months in one payment, offered where one month is less than can be paid, and kept once chosen."""
-    amount, error = _amount_typed(page, typed), errors.get(forms.OWN)
-    is_small = isinstance(error, MonthlyBelowCard | forms.AmountBelowCard | forms.AmountTooSmall)
-    if amount is None or not (is_small or typed.get("rhythm", "").startswith(SEVERAL)):
+    """Several months in one payment: offered where one month is less than can be paid or the way of paying cannot
+    charge every month by itself, and kept once chosen.
+    """
+    amount = _amount_typed(page, typed)
+    is_needed = isinstance(errors.get(forms.OWN), MonthlyBelowCard | forms.AmountBelowCard | forms.AmountTooSmall)
+    is_needed |= isinstance(errors.get("method"), SeveralMonthsInstead)
+    if amount is None or not (is_needed or typed.get("rhythm", "").startswith(SEVERAL)):
         return ()
-    month, least = Money(amount, page.terms.currency), page.terms.minimum_minor
-    return several_months(month, least, page.terms.largest_offered_minor)
+    return page.terms.several_months(Money(amount, page.terms.currency))
 
 
 def _asked_for(page: GivePage) -> dict[str, str]:

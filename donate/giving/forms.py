@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 from donate import text
 from donate.errors import N_, DonateError
 from donate.giving import rules
-from donate.giving.rhythm import CARD, FIELD, MonthlyBelowCard, MonthlyByCardOnly, Rhythm, read_rhythm
+from donate.giving.rhythm import (
+    CARD,
+    FIELD,
+    MonthlyBelowCard,
+    MonthlyByCardOnly,
+    Rhythm,
+    SeveralMonths,
+    SeveralMonthsInstead,
+    read_rhythm,
+    several_months,
+)
 from donate.money import EXPONENTS, AmountBeyondBounds, AmountTooPrecise, Money, UnknownCurrency, parse_amount
 from donate.payments import tariffs
 
@@ -123,6 +133,10 @@ class Terms:
         """The largest amount that is simply taken."""
         return min(self.rule(self.methods[0]).largest_minor, self.large_from.minor - 1)
 
+    def several_months(self, month: Money) -> tuple[SeveralMonths, ...]:
+        """How many months of this sum some way of paying takes at once."""
+        return several_months(month, self.minimum_minor, self.largest_offered_minor)
+
     def offered(self, price_minor: int) -> tuple[int, ...]:
         """The amounts that a form offers beside its open field, in units of this price: only what can be paid."""
         largest = self.largest_offered_minor
@@ -193,7 +207,7 @@ def read_give_form(form: "MultiDict[str, str]", campaigns: tuple[str, ...], term
     )
     rhythm = _rhythm(form, lines, campaigns, terms, bad)
     lines = tuple(ChosenDonation(line.campaign, line.amount_minor * rhythm.months) for line in lines)
-    method = _method(form, terms, bad, rhythm)
+    method = _method(form, terms, bad, rhythm, sum(line.amount_minor for line in lines))
     if not bad.errors.keys() - {"method"}:
         total, first = sum(line.amount_minor for line in lines), amount_field(0, len(campaigns))
         _check_size(total, method, terms, first, bad, rhythm)
@@ -287,15 +301,16 @@ def _rhythm(
         return Rhythm()
 
 
-def _method(form: "MultiDict[str, str]", terms: Terms, bad: BadForm, rhythm: Rhythm) -> str | None:
+def _method(form: "MultiDict[str, str]", terms: Terms, bad: BadForm, rhythm: Rhythm, total: int) -> str | None:
     """The way of paying; where there is only one, nobody is asked."""
     methods = terms.methods
     chosen = form.get("method", "")
-    if rhythm.is_monthly and CARD in methods:
-        if chosen not in ("", CARD):
-            bad.errors["method"] = MonthlyByCardOnly()
-            return None
-        return CARD
+    if rhythm.is_monthly:
+        if CARD in methods and chosen in ("", CARD):
+            return CARD
+        can_several = terms.several_months(Money(total, terms.currency))
+        bad.errors["method"] = SeveralMonthsInstead() if can_several else MonthlyByCardOnly()
+        return None
     if not chosen and len(methods) == 1:
         return methods[0]
     if chosen not in methods:
@@ -310,7 +325,7 @@ def _check_size(total: int, method: str | None, terms: Terms, name: str, bad: Ba
         bad.errors[name] = AmountMissing()
         return
     least = terms.minimum_minor
-    rule = terms.rule(method or terms.methods[0])
+    rule = terms.rule(CARD if rhythm.is_monthly and CARD in terms.methods else method or terms.methods[0])
     error: DonateError | None = None
     if rhythm.is_monthly and total < rule.minimum_minor:
         error = MonthlyBelowCard(minimum=Money(rule.minimum_minor, terms.currency))

@@ -22,9 +22,19 @@ class RhythmNotTaken(DonateError):
 
 
 class MonthlyByCardOnly(DonateError):
-    """A wallet cannot be charged while its owner is away."""
+    """A wallet cannot be charged while its owner is away, and several months of this sum are too much at once."""
 
     sentence = N_("A monthly donation can be paid by card only. Choose the card, or give once.")
+    field = "method"
+
+
+class SeveralMonthsInstead(DonateError):
+    """A wallet cannot be charged while its owner is away, but takes several months in one payment."""
+
+    sentence = N_(
+        "Only a card can be charged every month by itself. Choose the card, or pay several months at once this way: see "
+        "“How often”."
+    )
     field = "method"
 
 

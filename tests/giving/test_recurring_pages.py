@@ -60,12 +60,51 @@ def test_a_card_need_not_be_chosen_where_only_it_is_possible(client: FlaskClient
     assert make.only_checkout().method == "card"
 
 
-def test_a_wallet_is_refused_for_every_month_with_the_reason(client: FlaskClient, settings: Settings) -> None:
+@pytest.mark.parametrize(
+    ("locale", "reason", "offered"),
+    [
+        ("en", "Only a card can be charged every month by itself", ("3 months in one payment", "¥45 now", "¥180 now")),
+        ("zh", "只有银行卡可以每月自动扣款", ("一次支付3个月", "现在支付45元", "现在支付180元")),
+    ],
+)
+def test_a_wallet_is_offered_several_months_in_place_of_every_month(
+    client: FlaskClient, settings: Settings, locale: str, reason: str, offered: tuple[str, ...]
+) -> None:
     make.raising()
-    page = client.post("/en/give/yunxi", data=make.fresh_form(client, rhythm="monthly", method="alipay"))
+    path = f"/{locale}/give/yunxi"
+    form = make.fresh_form(client, path, rhythm="monthly", method="alipay")
+    page = client.post(path, data=form)
+    assert page.status_code == 422
+    for words in (reason, *offered, 'name="months-for" value="15.00"'):
+        assert words in page.text, words
+    assert 'name="rhythm" value="monthly" checked' in page.text, "nothing else is chosen for the donor"
+    again = {**form, "token": make.token_in(page), "rhythm": "months-3", "months-for": "15.00"}
+    answer = client.post(path, data=again)
+    assert answer.status_code == 303
+    assert (make.only_checkout().amount_minor, make.only_checkout().method, promises()) == (4500, "alipay", 0)
+
+
+def test_the_form_says_before_that_a_wallet_takes_several_months(client: FlaskClient, settings: Settings) -> None:
+    make.raising()
+    assert "you are offered several months in one payment" in client.get("/en/give/yunxi").text
+
+
+def test_a_wallet_below_the_cards_least_hears_of_both(client: FlaskClient, settings: Settings) -> None:
+    make.raising()
+    form = make.fresh_form(client, rhythm="monthly", method="alipay", amount="0.50")
+    page = client.post("/en/give/yunxi", data=form).text
+    assert "The smallest monthly donation is ¥4.00" in page
+    assert "Only a card can be charged every month by itself" in page
+    assert "¥1.50 now" in page
+
+
+def test_where_several_months_would_be_too_much_nothing_is_promised(client: FlaskClient, settings: Settings) -> None:
+    make.raising()
+    form = make.fresh_form(client, rhythm="monthly", method="alipay", amount="20000")
+    page = client.post("/en/give/yunxi", data=form)
     assert page.status_code == 422
     assert "A monthly donation can be paid by card only" in page.text
-    assert 'name="rhythm" value="monthly" checked' in page.text
+    assert "months in one payment" not in page.text.replace("several months in one payment", "")
 
 
 def test_below_the_card_minimum_several_months_are_offered_with_their_sums(
