@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import structlog
@@ -102,6 +103,17 @@ def test_a_forgotten_proxy_is_warned_of_once(database: Database, proxies: str, c
 def test_an_application_can_be_made_many_times(database: Database, settings: Settings) -> None:
     apps = [create_app(settings, database) for _ in range(3)]
     assert {app.test_client().get("/en/sign-in").status_code for app in apps} == {200}
+
+
+def test_applications_can_be_made_by_several_threads_at_once(database: Database, settings: Settings) -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            apps = list(threads.map(lambda _: create_app(settings, database), range(12)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert len({id(app) for app in apps}) == 12
 
 
 def test_importing_a_low_room_brings_no_web_framework_along() -> None:
