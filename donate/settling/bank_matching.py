@@ -1,7 +1,9 @@
 """What the bank must show by our books, and which lines of its statement are beyond doubt one of these.
 
-The same amount, and either the reference that both sides carry, or the one candidate of those days that no other line
-could be. Everything else stays visible until a person says what it is. Nobody matches a book's lines beside another.
+The same amount, and either the reference that both sides carry, or, for a line that carries none, the one candidate of
+those days that no other line could be. A line with another reference is other money until a person says that it is not:
+it is never matched by its amount. Everything else stays visible until somebody says what it is. Nobody matches a book's
+lines beside another.
 """
 
 from collections import defaultdict
@@ -76,9 +78,7 @@ def _match(waiting: list[_Waiting], open_ones: list[Candidate]) -> int:
     for by_reference in (True, False):
         for one in list(open_ones):
             fitting = [
-                given
-                for given in waiting
-                if (carries(given.shown, one.key) if by_reference else _is_near(given.line, one))
+                given for given in waiting if (carries(given.shown, one.key) if by_reference else _may_be(given, one))
             ]
             if len(fitting) != 1 or (not by_reference and _has_rival(fitting[0], one, open_ones)):
                 continue
@@ -93,6 +93,11 @@ def _match(waiting: list[_Waiting], open_ones: list[Candidate]) -> int:
 def carries(shown: tuple[str, str], key: str) -> bool:
     """Whether a line, by its reference and the bank's words as compared, carries the reference of a candidate."""
     return key == shown[0] != "" or (len(key) >= SHORTEST_KEY and any(key in one for one in shown))
+
+
+def _may_be(given: _Waiting, one: Candidate) -> bool:
+    """Whether the amount and the days alone may say it: not where the line's own reference says something else."""
+    return not given.shown[0] and _is_near(given.line, one)
 
 
 def _is_near(line: BankLine, one: Candidate) -> bool:

@@ -70,6 +70,7 @@ class LineFile:
     by_name: str | None
     fitting: tuple[Candidate, ...]
     same_reference: tuple[Candidate, ...]  # of another amount, so that it cannot be this
+    has_other_reference: bool  # a reference that none of `fitting` bears: they have its amount alone
     settlement_id: int | None
     recorded: RecordedDonation | None
     batch: RecordedBatch | None
@@ -122,6 +123,7 @@ def line_file(session: Session, line: BankLine) -> LineFile:
         by_name=names.get(line.met_by or 0),
         fitting=tuple(fitting[:MOST_CHOICES]),
         same_reference=tuple(other),
+        has_other_reference=bool(known[0] and fitting) and not any(carries(known, one.key) for one in fitting),
         settlement_id=_settlement(session, shown),
         recorded=_recorded(session, shown),
         batch=_batch(session, shown),

@@ -117,6 +117,24 @@ def test_without_a_reference_the_only_one_of_those_days_is_matched(settings, dat
     assert "bank_lines_match_the_ledger" not in make.failing(database)
 
 
+def test_a_line_with_another_reference_is_never_matched_by_its_amount(settings):
+    made = recording.confirmed(amount_minor=20_000, reference="JZ20261123-7", received_on=clock.now().date())
+    make.upload(make.row(amount_minor=20_000, reference="ZZ99999999-1", words="another donor entirely"))
+    assert make.said() == [None]
+    make.upload(make.row(amount_minor=20_000))  # a line without a reference is no rival's
+    assert make.said() == [None, "recorded_donation"]
+    take_back(make.bank_lines()[1])
+    by_hand(make.bank_lines()[0], f"recorded_donation {made.public_id}")  # a person may know better
+    assert make.said() == ["recorded_donation", None]
+
+
+@pytest.mark.parametrize("reference", ["-", " ", "***"])
+def test_a_reference_without_a_letter_or_figure_is_none(settings, reference):
+    make.sent_to_bank(settings)
+    make.upload(make.row(reference=reference))
+    assert make.said() == ["settlement"]
+
+
 def test_of_two_lines_that_could_be_it_none_is_chosen(settings):
     make.sent_to_bank(settings)
     make.upload(make.row(), make.row())

@@ -108,6 +108,18 @@ def test_a_line_with_a_settlements_reference_and_another_amount_says_so_and_refu
 
 
 @pytest.mark.parametrize(
+    ("locale", "words"), [("en", "None of these bears the line’s reference"), ("zh", "都没有这笔流水的凭证号")]
+)
+def test_what_has_the_amount_alone_is_offered_with_a_warning(client, settings, locale, words):
+    make.sent_to_bank(settings, bank_reference="SBX000000000042")
+    make.upload(make.row(reference="ZZ99999999-1"))
+    recording.sign_in(client, "treasurer")
+    page = client.get(f"/{locale}/desk/bank/{make.bank_lines()[0].id}").text
+    assert words in page
+    assert 'value="settlement po_1"' in page
+
+
+@pytest.mark.parametrize(
     ("step", "reason", "minor"), [("bank_charge", "bank_charge", -1200), ("interest", "interest", 33)]
 )
 def test_a_bank_charge_and_interest_are_booked_from_the_page(client, step, reason, minor):
