@@ -7,26 +7,29 @@ they only follow it: whoever gives a donation back calls `void_official_receipts
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.errors import N_, DonateError, NotFound
-from donate.giving.brought import COUNTS, brought
-from donate.giving.models import Checkout, Donation
+from donate.giving.brought import COUNTS
+from donate.giving.models import Checkout
 from donate.giving.official_models import OfficialReceipt, OfficialReceiptPrivate, OfficialReceiptStep, OfficialState
+from donate.giving.receiptable import hold, left_of, left_of_checkout, left_of_recorded
 from donate.giving.recorded_models import RecordedDonation, RecordedState
 from donate.giving.reference_key import key_of
-from donate.giving.refund_models import STANDING, Dispute, DisputePart, DisputeState, Refund, RefundPart
 from donate.ledger.models import Book
+from donate.money import Money
 from donate.text import TextTooLong, clean_line, clean_text
 
 NUMBER_LENGTH = 40
 REASON_LENGTH = 300
+Opened = TypeVar("Opened", Checkout, RecordedDonation)
 
 
 class NothingToAskFor(DonateError):
@@ -60,6 +63,17 @@ class VoidedAlready(DonateError):
     status = 409
 
 
+class LessIsLeft(DonateError):
+    """Money went back, or is about to, after the receipt was asked for."""
+
+    sentence = N_(
+        "This was asked for over %(asked)s, and %(left)s is left: the rest went back or is on its way back. Void it;"
+        " the donor may ask anew for what is left."
+    )
+    status = 409
+    field = "number"
+
+
 class VoidReasonMissing(DonateError):
     sentence = N_("Say why it is voided; the donor reads it.")
     field = "reason"
@@ -82,43 +96,35 @@ class MadeOutTo:
 class Behind:
     """The booked donations behind a secret link, each with what may be receipted of it in minor units."""
 
+    secret: str
     book_id: int
     host: str
     is_recorded: bool
     amounts: dict[int, int]  # by the donation's, or the recorded donation's, id
 
 
-def donations_behind(session: Session, secret: str) -> Behind:
-    """What a receipt page's secret opens. Raises NotFound; also while nothing is booked."""
+def donations_behind(session: Session, secret: str, *, lock: bool = False) -> Behind:
+    """What a receipt page's secret opens; with `lock` nothing of it goes back until the commit.
+
+    Raises NotFound; also while nothing is booked.
+    """
     if "\x00" in secret:
         raise NotFound
-    recorded = session.scalars(select(RecordedDonation).filter_by(secret=secret)).one_or_none()
+    recorded = _opened(session, select(RecordedDonation).filter_by(secret=secret), lock)
     if recorded is not None and recorded.state in (RecordedState.CONFIRMED, RecordedState.REVERSED):
-        left = recorded.amount_minor if recorded.state == RecordedState.CONFIRMED else 0
-        return Behind(recorded.book_id, _host(session, recorded.book_id), True, {recorded.id: left})
-    checkout = session.scalars(select(Checkout).filter_by(secret=secret)).one_or_none()
+        amounts = {recorded.id: left_of_recorded(session, recorded)}
+        return Behind(secret, recorded.book_id, _host(session, recorded.book_id), True, amounts)
+    checkout = _opened(session, select(Checkout).filter_by(secret=secret), lock)
     if checkout is None or checkout.booked_as not in COUNTS:
         raise NotFound
-    donations = session.scalars(select(Donation).where(Donation.checkout_id == checkout.id).order_by(Donation.id))
-    amounts = brought(session, checkout, donations.all())
-    for donation_id, amount_minor in _given_back(session, amounts):
-        amounts[donation_id] = max(0, amounts[donation_id] - amount_minor)
-    return Behind(checkout.book_id, _host(session, checkout.book_id), False, amounts)
+    amounts = left_of_checkout(session, checkout)
+    return Behind(secret, checkout.book_id, _host(session, checkout.book_id), False, amounts)
 
 
-def _given_back(session: Session, donation_ids: Collection[int]) -> list[tuple[int, int]]:
-    """What of donations is on its way back to their donor, or was lost to their bank: nothing is receipted of it."""
-    refunds = (
-        select(RefundPart.donation_id, RefundPart.amount_minor)
-        .join(Refund, Refund.id == RefundPart.refund_id)
-        .where(RefundPart.donation_id.in_(donation_ids), Refund.state.in_(STANDING))
-    )
-    disputes = (
-        select(DisputePart.donation_id, DisputePart.amount_minor)
-        .join(Dispute, Dispute.id == DisputePart.dispute_id)
-        .where(DisputePart.donation_id.in_(donation_ids), Dispute.state == DisputeState.LOST)
-    )
-    return [(donation_id, amount) for query in (refunds, disputes) for donation_id, amount in session.execute(query)]
+def _opened(session: Session, query: Select[Opened], lock: bool) -> Opened | None:
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return session.scalars(query).one_or_none()
 
 
 def _host(session: Session, book_id: int) -> str:
@@ -126,7 +132,11 @@ def _host(session: Session, book_id: int) -> str:
 
 
 def ask(session: Session, behind: Behind, to: MadeOutTo) -> None:
-    """Ask for an official receipt for each donation that has none that counts. Raises NothingToAskFor."""
+    """Ask for an official receipt for each donation that has none that counts. Raises NothingToAskFor.
+
+    The amounts are read again under the lock: what was on the page may have gone back meanwhile.
+    """
+    behind = donations_behind(session, behind.secret, lock=True)
     column = "recorded_id" if behind.is_recorded else "donation_id"
     now = clock.now()
     rows = [
@@ -158,8 +168,9 @@ def ask(session: Session, behind: Behind, to: MadeOutTo) -> None:
 def issue(session: Session, receipt: OfficialReceipt, *, number: str, by: int) -> None:
     """Give it the authority's number. The same number again changes nothing.
 
-    Raises NumberMissing, NumberTooLong, NumberTaken, IssuedAlready, VoidedAlready.
+    Raises NumberMissing, NumberTooLong, NumberTaken, IssuedAlready, VoidedAlready, LessIsLeft.
     """
+    hold(session, receipt)
     session.refresh(receipt, with_for_update=True)
     kept = clean_line(number, NUMBER_LENGTH, NumberTooLong)
     number_key = key_of(kept)
@@ -171,6 +182,8 @@ def issue(session: Session, receipt: OfficialReceipt, *, number: str, by: int) -
         if receipt.number_key != number_key:
             raise IssuedAlready(number=receipt.number)
         return
+    if (short := less_is_left(session, [receipt]).get(receipt.id)) is not None:
+        raise short
     try:
         with session.begin_nested():
             receipt.state, receipt.number, receipt.number_key = OfficialState.ISSUED.value, kept, number_key
@@ -180,6 +193,24 @@ def issue(session: Session, receipt: OfficialReceipt, *, number: str, by: int) -
             raise NumberTaken(number=kept) from error
         raise
     _step(session, receipt, by, "")
+
+
+def less_is_left(session: Session, receipts: Sequence[OfficialReceipt]) -> dict[int, LessIsLeft]:
+    """Of these receipts those that are for more than is left of their donation now, by their ids."""
+    left = left_of(session, receipts)
+    return {
+        one.id: LessIsLeft(
+            asked=_plain(session, one, one.amount_minor),
+            left=_plain(session, one, left[one.id]),
+        )
+        for one in receipts
+        if left[one.id] < one.amount_minor
+    }
+
+
+def _plain(session: Session, receipt: OfficialReceipt, minor: int) -> str:
+    money = Money(minor, session.get_one(Book, receipt.book_id).currency)
+    return f"{money.plain} {money.currency}"
 
 
 def void(session: Session, receipt: OfficialReceipt, *, reason: str, by: int) -> None:

@@ -12,7 +12,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from donate.errors import N_, DonateError
-from donate.giving.official import NUMBER_LENGTH, IssuedAlready, NumberMissing, NumberTaken, NumberTooLong, issue
+from donate.giving.official import (
+    NUMBER_LENGTH,
+    IssuedAlready,
+    LessIsLeft,
+    NumberMissing,
+    NumberTaken,
+    NumberTooLong,
+    issue,
+    less_is_left,
+)
 from donate.giving.official_models import OfficialReceipt, OfficialState
 from donate.giving.official_queries import by_references
 from donate.giving.reference_key import key_of
@@ -122,11 +131,13 @@ def judge_numbers(session: Session, hosts: Collection[str], rows: list[NumberRow
     """What each row would do now."""
     found = by_references(session, hosts, [row.receipt for row in rows])
     taken = _taken(session, hosts, (key_of(row.number) for row in rows))
+    asked = {one.id: one for some in found.values() for one in some if one.state == OfficialState.REQUESTED}
+    short = less_is_left(session, list(asked.values()))
     seen_requests: set[int] = set()
     seen_numbers: set[str] = set()
     judged = []
     for row in rows:
-        one = _judged(row, found.get(row.receipt, []), taken)
+        one = _judged(row, found.get(row.receipt, []), taken, short)
         key = key_of(row.number)
         request = found[row.receipt][0].id if one.verdict is not IssueVerdict.BAD else 0
         if one.verdict is not IssueVerdict.BAD and (key in seen_numbers or request in seen_requests):
@@ -137,7 +148,9 @@ def judge_numbers(session: Session, hosts: Collection[str], rows: list[NumberRow
     return JudgedNumbers(tuple(judged))
 
 
-def _judged(row: NumberRow, requests: list[OfficialReceipt], taken: dict[str, int]) -> JudgedNumber:
+def _judged(
+    row: NumberRow, requests: list[OfficialReceipt], taken: dict[str, int], short: dict[int, LessIsLeft]
+) -> JudgedNumber:
     error: DonateError | None = row.error
     key = key_of(row.number)
     request = requests[0] if requests else None
@@ -157,6 +170,8 @@ def _judged(row: NumberRow, requests: list[OfficialReceipt], taken: dict[str, in
         return JudgedNumber(row, IssueVerdict.BAD, IssuedAlready(number=request.number))
     if key in taken:
         return JudgedNumber(row, IssueVerdict.BAD, NumberTaken(number=row.number))
+    if request.id in short:
+        return JudgedNumber(row, IssueVerdict.BAD, short[request.id])
     return JudgedNumber(row, IssueVerdict.NEW, request=request.public_id)
 
 
@@ -171,8 +186,11 @@ def _taken(session: Session, hosts: Collection[str], keys: Iterable[str]) -> dic
 
 def issue_batch(session: Session, hosts: Collection[str], rows: list[NumberRow], *, by: int) -> int:
     """Issue the rows that can be, all together, and say how many. Raises what `issue` raises; nothing is then issued."""
-    judged = judge_numbers(session, hosts, rows)
-    for one in judged.new:
-        receipt = session.scalars(select(OfficialReceipt).filter_by(public_id=one.request)).one()
-        issue(session, receipt, number=one.row.number, by=by)
-    return len(judged.new)
+    new = {one.request: one.row.number for one in judge_numbers(session, hosts, rows).new}
+    # In one order whatever the file's is, so that two files never wait for each other in a circle.
+    receipts = session.scalars(
+        select(OfficialReceipt).where(OfficialReceipt.public_id.in_(new)).order_by(OfficialReceipt.id)
+    ).all()
+    for receipt in receipts:
+        issue(session, receipt, number=new[receipt.public_id], by=by)
+    return len(new)
