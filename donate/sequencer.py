@@ -21,9 +21,11 @@ from donate.db import Database, Role
 from donate.ledger import totals
 from donate.ledger.chart import Reason
 from donate.ledger.totals import Numbered, NumberedLeg
-from donate.publiclog import log, queue
+from donate.publiclog import closing, log, queue
 from donate.publiclog.log import Line
+from donate.publiclog.publishing import Publisher
 from donate.publiclog.queue import AccountFacts, WaitingEntry
+from donate.publiclog.sealing import KnownEdge
 from donate.settings import Settings
 from donate.tlog.canonical import NotCanonical
 from donate.tlog.leaf import EntryLeaf, Leaf, LeafLeg, OpenAccount, OpenBook, OpenCampaign, encode
@@ -63,18 +65,21 @@ class Known:
     opened: set[str] = field(default_factory=set)
 
 
-def run_pass(database: Database, *, sweep: bool = False, known: Known | None = None) -> PassResult:
-    """Number the oldest entries of the queue, at most PASS_ENTRIES, and add them to all totals.
+def run_pass(
+    database: Database, *, sweep: bool = False, known: Known | None = None, publisher: Publisher | None = None
+) -> PassResult:
+    """Number the oldest entries of the queue, at most PASS_ENTRIES, add them to all totals, and sign the log over them.
 
     The queue is read from its floor; `sweep` reads it from the very beginning, for what was committed late.
-    `known` spares a pass what an earlier one on the same database read.
+    `known` spares a pass what an earlier one on the same database read. Without a `publisher` nothing is signed, and the
+    next pass with one signs this pass's lines as well.
 
     An entry that waits though it is numbered is dropped from the queue. One that cannot be spelled as a leaf is set
     aside: it stays in the queue for the sweeps, and the check every_entry_is_logged shows it. Neither holds up others.
     """
     known = known or Known()
     try:
-        return _pass(database, sweep=sweep, known=known)
+        return _pass(database, sweep=sweep, known=known, publisher=publisher)
     except log.AlreadyLogged:
         with database.transaction(Role.SEQUENCER) as session:
             queue.lock(session)
@@ -82,48 +87,63 @@ def run_pass(database: Database, *, sweep: bool = False, known: Known | None = N
         if not dropped:
             raise
         _lines.error("entries waited that are numbered already; dropped from the queue", entries=dropped)
-        return _pass(database, sweep=sweep, known=known)
+        return _pass(database, sweep=sweep, known=known, publisher=publisher)
 
 
-def _pass(database: Database, *, sweep: bool, known: Known) -> PassResult:
+def _pass(database: Database, *, sweep: bool, known: Known, publisher: Publisher | None) -> PassResult:
+    sealed: KnownEdge | None = None
     with database.transaction(Role.SEQUENCER) as session:
-        next_index, floor = queue.lock(session)
+        next_index, floor, passed_at = queue.lock(session)
         batch = queue.read(session, floor=0 if sweep else floor, at_most=PASS_ENTRIES)
-        if not batch:
+        closes = closing.lines(session, closing.due(session, passed_at), next_index)
+        if not batch and not closes:
             return PassResult(0, next_index)
-        new_floor = max(floor, batch[-1].id + 1)
+        new_floor = max(floor, batch[-1].id + 1) if batch else floor
         reversed_indexes = _pull_in_what_is_reversed(session, batch)
-        numbering = _Numbering(session, batch, next_index, reversed_indexes, known)
+        numbering = _Numbering(session, batch, next_index + len(closes), reversed_indexes, known)
         for entry in log_order(batch):
             numbering.add(entry)
-        log.append(session, numbering.lines)
+        hashes = log.append(session, [*closes, *numbering.lines])
+        closing.remember(session, closes)
         totals.add_totals(session, numbering.numbered)
         totals.number_receipts(session, numbering.numbered)
         ids = [entry.entry_id for entry in numbering.numbered]
         queue.advance(session, entry_ids=ids, next_index=numbering.next_index, floor=new_floor, at=clock.now())
-        return PassResult(len(ids), numbering.next_index)
+        if publisher is not None:
+            sealed = publisher.sealer.seal(session, numbering.next_index, hashes)
+    if publisher is not None and sealed is not None:
+        publisher.sealer.remember(sealed)
+        publisher.publish(database)
+    return PassResult(len(ids), numbering.next_index)
 
 
-def drain(database: Database) -> int:
+def drain(database: Database, publisher: Publisher | None = None) -> int:
     """Passes until the queue is empty; how many entries they numbered."""
     entry_count = 0
-    while (result := run_pass(database, sweep=True)).entry_count:
+    while (result := run_pass(database, sweep=True, publisher=publisher)).entry_count:
         entry_count += result.entry_count
     return entry_count
 
 
-def run_forever(database: Database, settings: Settings, stop: Event) -> None:
-    """Passes as entries gather, until `stop` is set. A database that is away for a while is waited for."""
+def run_forever(database: Database, settings: Settings, stop: Event, publisher: Publisher) -> None:
+    """Passes as entries gather, until `stop` is set. A database that is away for a while is waited for.
+
+    Raises LogRefused where the database is not the one that the log was published from; then nothing is signed.
+    """
     sweep_at = time.monotonic()
     known = Known()
+    has_started = False
     while not stop.is_set():
         try:
+            if not has_started:
+                publisher.start(database)
+                has_started = True
             began, pause = time.monotonic(), POLL_SECONDS
             sweep = began >= sweep_at
             if sweep:
                 sweep_at = began + SWEEP_SECONDS
             if is_due(database, settings, sweep=sweep):
-                result = run_pass(database, sweep=sweep, known=known)
+                result = run_pass(database, sweep=sweep, known=known, publisher=publisher)
                 if result.entry_count == PASS_ENTRIES:
                     continue
                 if result.entry_count >= BUSY_ENTRIES:
@@ -132,7 +152,8 @@ def run_forever(database: Database, settings: Settings, stop: Event) -> None:
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-            known = Known()  # what comes back may be an older copy
+            known, has_started = Known(), False  # what comes back may be an older copy
+            publisher.sealer.forget()
             _lines.warning("the database is away; trying again", problem=type(error.orig).__name__)
             stop.wait(RETRY_SECONDS)
 
@@ -142,6 +163,8 @@ def is_due(database: Database, settings: Settings, *, sweep: bool) -> bool:
     donations = [reason.value for reason in SHUFFLED[0] | SHUFFLED[1]]
     with database.reading(Role.SEQUENCER) as session:
         gathered = queue.gathered(session, donations=donations, at_most=PASS_ENTRIES, sweep=sweep)
+        if sweep and closing.due(session, queue.passed_at(session)):
+            return True
     if gathered.oldest_at is None:
         return False
     patience = timedelta(seconds=min(settings.sequencer_seconds, settings.merge_delay_seconds))

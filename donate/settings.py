@@ -28,6 +28,7 @@ class Settings:
 
     environment: str = "development"
     instance: Path = Path("instance")
+    log_folder: Path = Path("instance/log")
     secret_key: str = field(repr=False)
     base_url: str = "http://127.0.0.1:8000"
     database_url: str | None = field(default=None, repr=False)
@@ -64,6 +65,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     settings = Settings(
         environment=_one_of(env, "DONATE_ENVIRONMENT", ENVIRONMENTS, "development"),
         instance=instance,
+        log_folder=Path(env.get("DONATE_LOG_FOLDER") or instance / "log").absolute(),
         secret_key=env.get("DONATE_SECRET_KEY") or _kept_secret(instance),
         base_url=_base_url(env.get("DONATE_BASE_URL") or "http://127.0.0.1:8000"),
         database_url=env.get("DONATE_DATABASE_URL") or None,

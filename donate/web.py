@@ -48,6 +48,7 @@ from donate.giving import staff as giving_staff
 from donate.payments import donor as sandbox_donor
 from donate.payments import staff as payments_staff
 from donate.people import session, signin, user
+from donate.publiclog import public as publiclog_public
 from donate.settings import Settings
 from donate.settling import organiser as settling_organiser
 from donate.settling import public as settling_public
@@ -70,7 +71,7 @@ def hang_doors(app: Flask, settings: Settings, take_message: webhooks.Take) -> N
         giving_public.ROUTES,
         auditing_public.ROUTES,
         settling_public.ROUTES,
-        bare=[*files_public.BARE_ROUTES, *auditing_public.BARE_ROUTES],
+        bare=[*files_public.BARE_ROUTES, *auditing_public.BARE_ROUTES, *publiclog_public.BARE_ROUTES],
     )
     hang(
         app,

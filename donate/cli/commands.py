@@ -27,6 +27,7 @@ COMMANDS = {
     "check": "donate.cli.checking",
     "reconcile": "donate.cli.reconciling",
     "export": "donate.cli.exporting",
+    "log": "donate.cli.public_log",
     "backup": "donate.cli.backups",
     "restore": "donate.cli.backups",
 }

@@ -93,7 +93,7 @@ def environment_of_demo(instance: Path, host: str, port: int) -> dict[str, str]:
         "DONATE_SEQUENCER_SECONDS": str(SEQUENCER_SECONDS),
         "DONATE_BASE_URL": f"http://{_reachable(host)}:{port}",
     }
-    return own | kept | {"DONATE_INSTANCE": str(instance)}
+    return own | kept | {"DONATE_INSTANCE": str(instance), "DONATE_LOG_FOLDER": str(instance / "log")}
 
 
 def _world(settings: Settings, fresh: bool, progress: Progress) -> list[Login]:
@@ -115,7 +115,7 @@ def _built(settings: Settings, progress: Progress) -> list[Login]:
 
 
 def _forget(settings: Settings) -> None:
-    """An empty database and no files. Raises WorldInUse."""
+    """An empty database, no files and a log that never signed anything. Raises WorldInUse."""
     url = make_url(settings.database_url or "")
     with psycopg.connect(
         url.set(database="postgres").render_as_string(hide_password=False), autocommit=True
@@ -126,6 +126,7 @@ def _forget(settings: Settings) -> None:
             raise WorldInUse(folder=settings.instance) from None
         connection.execute(f'CREATE DATABASE "{url.database}"')
     shutil.rmtree(settings.instance / "files", ignore_errors=True)
+    shutil.rmtree(settings.instance / "log", ignore_errors=True)
 
 
 def _is_ready(parent: Parent, host: str, port: int) -> bool:

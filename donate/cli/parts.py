@@ -7,7 +7,7 @@ import click
 
 from donate import sequencer as sequencer_part
 from donate import worker as worker_part
-from donate.cli import opening
+from donate.cli import log_keys, opening
 from donate.cli.given import pass_settings
 from donate.settings import Settings
 
@@ -31,4 +31,4 @@ def sequencer(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with opening.opened(settings, pool_size=2) as database:
-        sequencer_part.run_forever(database, settings, stop)
+        sequencer_part.run_forever(database, settings, stop, log_keys.publisher_for(settings, database))

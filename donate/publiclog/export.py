@@ -45,18 +45,33 @@ COPY (
   FROM log_leaf AS line
   CROSS JOIN LATERAL (SELECT CAST(convert_from(line.leaf, 'UTF8') AS jsonb) AS leaf OFFSET 0) AS said
   CROSS JOIN LATERAL jsonb_array_elements(said.leaf->'legs') WITH ORDINALITY AS leg(parts, line)
-  WHERE line.kind = 'entry' AND line.log_index <= %(as_of)s {campaign}
+  WHERE line.kind = 'entry' AND line.log_index <= %(as_of)s {filters}
   ORDER BY line.log_index, leg.line
 ) TO STDOUT WITH (FORMAT csv, HEADER)
 """
 
+_FILTERS = {
+    "campaign": "AND line.campaign = %(campaign)s",
+    "book_id": "AND line.book_id = %(book_id)s",
+    "after": "AND line.log_index > %(after)s",
+}
 
-def stream_csv(connection: Connection, *, as_of: int, campaign: str | None = None) -> Iterator[bytes]:
-    """The entries up to log index `as_of`, of one campaign or of all, in blocks of about 64 KiB."""
+
+def stream_csv(
+    connection: Connection,
+    *,
+    as_of: int,
+    campaign: str | None = None,
+    book_id: int | None = None,
+    after: int | None = None,
+) -> Iterator[bytes]:
+    """The entries up to log index `as_of`, in blocks of about 64 KiB: of one campaign or book or of all, behind `after`."""
     driver = connection.connection.driver_connection
     assert driver is not None
-    query = QUERY.format(campaign="" if campaign is None else "AND line.campaign = %(campaign)s")
-    facts = {"as_of": as_of} if campaign is None else {"as_of": as_of, "campaign": campaign}
+    given = {"campaign": campaign, "book_id": book_id, "after": after}
+    filters = " ".join(_FILTERS[name] for name, value in given.items() if value is not None)
+    facts = {"as_of": as_of} | {name: value for name, value in given.items() if value is not None}
+    query = QUERY.format(filters=filters)
     block = bytearray()
     with driver.cursor() as cursor, cursor.copy(query, facts) as copy:
         for chunk in copy:

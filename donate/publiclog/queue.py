@@ -7,7 +7,7 @@ while an old snapshot lives; reading across them made a poll 24 times slower.)
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -58,11 +58,24 @@ class Gathered:
     oldest_at: datetime | None
 
 
-def lock(session: Session) -> tuple[int, int]:
-    """Take the sequencer's row until the transaction ends: the next log index and the floor."""
+class Standing(NamedTuple):
+    """Where the last pass ended: the next log index, where reading the queue begins, when that pass ran."""
+
+    next_index: int
+    floor: int
+    passed_at: datetime
+
+
+def lock(session: Session) -> Standing:
+    """Take the sequencer's row until the transaction ends."""
     row: Any = session.execute(_LOCK).one()
-    next_index, floor = row
-    return next_index, floor
+    return Standing(*row)
+
+
+def passed_at(session: Session) -> datetime:
+    """When the last pass ran."""
+    moment: datetime = session.scalars(_PASSED_AT).one()
+    return moment
 
 
 def read(session: Session, *, floor: int, at_most: int) -> list[WaitingEntry]:
@@ -120,7 +133,9 @@ def _entries(session: Session, statement: TextClause, facts: dict[str, object]) 
     return entries
 
 
-_LOCK = text("SELECT next_index, floor_entry_id FROM sequencer WHERE id = 1 FOR UPDATE")
+_LOCK = text("SELECT next_index, floor_entry_id, passed_at FROM sequencer WHERE id = 1 FOR UPDATE")
+
+_PASSED_AT = text("SELECT passed_at FROM sequencer WHERE id = 1")
 
 # OFFSET 0 keeps each look-up a look-up: left free, the planner joined a batch by reading all transfers ever made.
 _READ_QUEUE = """

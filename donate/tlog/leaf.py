@@ -193,7 +193,7 @@ _FORMS: dict[tuple[str, str | None], tuple[type[Leaf], dict[str, Spelling]]] = {
     ("day", None): (
         DayLeaf,
         _COMMON
-        | {"campaign": _CAMPAIGN, "place": Text(r"[0-9A-Za-z][0-9A-Za-z-]{0,39}"), "doc": _HASH}
+        | {"campaign": _CAMPAIGN, "place": Text(r"[0-9A-Za-z][0-9A-Za-z.-]{0,39}"), "doc": _HASH}
         | {"supports": Ascending(MAX_SUPPORTS), "supersedes": _SEQ},
     ),
     ("close", None): (

@@ -88,6 +88,7 @@ SAMPLES: dict[str, Sample] = {
     "public.entry": lambda world: {"seq": world.log_index},
     "public.campaign_csv": _campaign,
     "public.file": _file,
+    "public.tile": lambda _: {"path": "entries/000.p/1"},
     "public.complaint": lambda world: {"secret": world.things.complaint_secret},
     "donor.give": _campaign,
     "donor.confirming": lambda world: {"secret": world.secret},

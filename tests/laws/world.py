@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from donate.campaigns import complaints, updates
 from donate.campaigns.models import Campaign
 from donate.campaigns.photos import declare
+from donate.cli.log_keys import publisher_for
 from donate.db import Database, transaction
 from donate.files.photo import read_photo
 from donate.files.store import Store
@@ -147,7 +148,9 @@ def build(app: Flask, database: Database, settings: Settings) -> World:
     )
     giving.deliver(app.test_client(), settings)
     recorded = _recorded(paid.public_id, bytes.fromhex(things.sha256))
-    drain(database)
+    publisher = publisher_for(settings, database)
+    publisher.start(database)
+    drain(database, publisher)
     money_back = _money_back(settings)
     open_page, waiting = giving.opened(settings), giving.opened(settings)
     giving.opened(settings, method="card", name=CANARY_NAME, rhythm=Rhythm(is_monthly=True))

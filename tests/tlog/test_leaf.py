@@ -280,3 +280,40 @@ def test_a_commitment_opens_to_its_own_fields_only(fields: dict[str, str]) -> No
 def test_what_cannot_be_spelt_is_not_committed_to(salt: bytes, fields: dict) -> None:
     with pytest.raises(NotCanonical):
         commitment(salt, fields)
+
+
+def specified(name: str) -> str:
+    found = re.search(rf"```{name}\n(.*?)```", SPECIFICATION, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def examples_of(kind: type[Leaf]) -> list[Leaf]:
+    return [leaf for leaf in (decode(spelt.encode()) for _, spelt, _ in EXAMPLES) if isinstance(leaf, kind)]
+
+
+def test_the_hash_of_a_note_is_that_of_its_salt_and_text() -> None:
+    salt, note, hexed = specified("note").splitlines()
+    assert hashlib.sha256(bytes.fromhex(salt) + note.encode()).hexdigest() == hexed
+    assert [leaf.note.hex() for leaf in examples_of(EntryLeaf) if leaf.note] == [hexed]
+
+
+def test_the_close_example_is_over_the_entry_examples() -> None:
+    (close,) = examples_of(CloseLeaf)
+    legs = [leg for entry in examples_of(EntryLeaf) for leg in entry.legs]
+    assert (close.entries, close.turnover) == (len(examples_of(EntryLeaf)), sum(leg.amount_minor for leg in legs))
+    assert close.trial == hashlib.sha256(specified("trial").encode()).digest()
+    assert close.csv == hashlib.sha256(specified("csv").encode()).digest()
+    codes = sorted({code for leg in legs for code in (leg.debit, leg.credit)})
+    moved = [
+        (code, sum(leg.amount_minor for leg in legs if leg.debit == code), sum(leg.amount_minor for leg in legs if leg.credit == code))
+        for code in codes
+    ]  # fmt: skip
+    assert specified("trial") == "".join(f"{code},{debits},{credits}\n" for code, debits, credits in moved)
+
+
+def test_every_code_of_a_school_fits_a_day_leaf() -> None:
+    code = f"431227.{hashlib.sha256(b'a school').hexdigest()[:10]}"  # as donate.places.service makes them
+    assert b'"place":"431227.' in encode(
+        DayLeaf(seq=0, book="a", day=date(2026, 11, 23), campaign="a", place=code, doc=bytes(32))
+    )
