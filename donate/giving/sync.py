@@ -6,6 +6,7 @@ amount and currency in it are compared with the frozen checkout like those of an
 failed attempts, what the job finds stale) reads the object as it stands now.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,11 +28,13 @@ from donate.ledger.models import MerchantAccount
 from donate.payments.gateway import ChargeFee, Event, MerchantRef, ProviderCheckout
 from donate.payments.inbox import MessageIsNotEnough
 from donate.payments.merchants import gateway_for
+from donate.payments.silence import Silence
 from donate.settings import Settings
 
 log = structlog.get_logger("donate.giving")
 
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=2), timedelta(days=1)
+BLOCK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,26 +190,81 @@ def take_other_event(merchant: MerchantRef, event: Event, settings: Settings) ->
 
 
 def sync_stale(settings: Settings, most: int = 50) -> int:
-    """Ask about checkouts whose messages may have been lost, those due longest first; how many. A job calls this."""
-    now = clock.now()
+    """Ask about checkouts whose messages may have been lost, those due longest first; how many. A job calls this.
+
+    Of an account whose provider is silent only the first few are asked about. The others are put off as well, or they
+    would stand before those of every other account.
+    """
+    asked = 0
+    silences: dict[str, Silence] = defaultdict(Silence)
+    for due in _due(clock.now(), most):
+        _put_off(due)
+        if not silences[due.merchant].is_total:
+            _ask(due, silences[due.merchant], settings)
+            asked += 1
+    return asked
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """How many checkouts were asked about; `silence` where the provider did not answer and the rest were left due."""
+
+    asked_count: int
+    silence: DonateError | None
+
+
+def sync_due(merchant: str, settings: Settings, until: datetime) -> Sweep:
+    """Ask about every checkout of one merchant account that was due at `until`, each once."""
+    asked, silence = 0, Silence()
+    while some := _due(until, BLOCK, merchant):
+        for due in some:
+            if silence.is_total:
+                return Sweep(asked, silence.last)
+            _put_off(due)
+            _ask(due, silence, settings)
+            asked += 1
+    return Sweep(asked, silence.last if silence.is_total else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A checkout that is to be asked about."""
+
+    reference: UUID
+    merchant: str
+    created_at: datetime
+
+
+def _due(until: datetime, most: int, merchant: str | None = None) -> list[_Due]:
+    query = (
+        select(Checkout.public_id, MerchantAccount.ref, Checkout.created_at)
+        .join(MerchantAccount, MerchantAccount.id == Checkout.merchant_account_id)
+        .where(Checkout.next_sync_at <= until)
+        .order_by(Checkout.next_sync_at)
+        .limit(most)
+    )
+    if merchant is not None:
+        query = query.where(MerchantAccount.ref == merchant)
     with reading() as session:
-        due = session.execute(
-            select(Checkout.public_id, Checkout.created_at)
-            .where(Checkout.next_sync_at <= now)
-            .order_by(Checkout.next_sync_at)
-            .limit(most)
-        ).all()
-    for reference, created_at in due:
-        pause = min(max((now - created_at) / 2, SHORTEST_PAUSE), LONGEST_PAUSE)
-        with transaction() as session:
-            session.execute(
-                update(Checkout)
-                .where(Checkout.public_id == reference, Checkout.next_sync_at.is_not(None))
-                .values(next_sync_at=now + pause)
-            )
-        try:
-            sync_checkout(reference, settings)
-        except DonateError as error:
-            # One that cannot be asked about now must not hold up the others; it is due again after the pause.
-            log.warning("sync_failed", checkout=str(reference), error=type(error).__name__)
-    return len(due)
+        return [_Due(reference, ref, created_at) for reference, ref, created_at in session.execute(query)]
+
+
+def _put_off(due: _Due) -> None:
+    """Not due again before a pause, whatever comes of asking now; always later than any moment before this one."""
+    now = clock.now()
+    pause = min(max((now - due.created_at) / 2, SHORTEST_PAUSE), LONGEST_PAUSE)
+    with transaction() as session:
+        session.execute(
+            update(Checkout)
+            .where(Checkout.public_id == due.reference, Checkout.next_sync_at.is_not(None))
+            .values(next_sync_at=now + pause)
+        )
+
+
+def _ask(due: _Due, silence: Silence, settings: Settings) -> None:
+    try:
+        with silence.noted():
+            sync_checkout(due.reference, settings)
+    except DonateError as error:
+        # One that cannot be asked about now must not hold up the others; it is due again after the pause.
+        log.warning("sync_failed", checkout=str(due.reference), error=type(error).__name__)

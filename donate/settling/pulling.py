@@ -4,7 +4,7 @@ Each reader goes forward in the provider's own order and moves its cursor after 
 off goes on there. Everything is stored and handled as if it had been delivered, and doing so twice changes nothing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -20,8 +20,9 @@ from donate.giving.messages import at_once
 from donate.ledger.models import MerchantAccount
 from donate.payments import inbox
 from donate.payments.events import read_event
-from donate.payments.gateway import MerchantRef
+from donate.payments.gateway import Event, MerchantRef
 from donate.payments.merchants import gateway_for
+from donate.payments.silence import Silence
 from donate.settings import Settings
 from donate.settling.lines import Home, home_of, meet_waiting, store_lines
 from donate.settling.messages import handlers
@@ -69,10 +70,22 @@ def pull_events(merchant: MerchantRef, settings: Settings, since: datetime | Non
 
 
 def _take_events(merchant: MerchantRef, settings: Settings, block: tuple[bytes, ...]) -> int:
+    """Raises ProviderUnavailable or ProviderKeyRefused where it falls silent over their handling; they are kept."""
     missing = inbox.unknown(merchant, block)
+    silence = Silence()
+    watched = {kind: partial(_watched, handler, silence) for kind, handler in handlers(settings).items()}
     for body in missing:
-        inbox.pull(merchant, body, handlers(settings), at_once(settings))
+        inbox.pull(merchant, body, watched, at_once(settings))
+        if silence.is_total and silence.last is not None:
+            raise silence.last
     return len(missing)
+
+
+def _watched(
+    handler: Callable[[MerchantRef, Event], None], silence: Silence, merchant: MerchantRef, event: Event
+) -> None:
+    with silence.noted():
+        handler(merchant, event)
 
 
 def pull_lines(merchant: MerchantRef, settings: Settings, since: datetime | None = None) -> int:

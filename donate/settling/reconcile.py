@@ -1,7 +1,8 @@
 """Reconciling: everything that the provider would have told us is fetched, and what then still differs is published.
 
 Plain recording is always done: messages, balance lines and settlements are stored and booked as if they had been
-delivered. A repair, which reverses an entry of ours, is only named, unless it was asked for.
+delivered. A repair, which reverses an entry of ours, is only named, unless it was asked for. A run ends: it asks about
+the checkouts that were due when it began, each once, and leaves an account whose provider stays silent, saying so.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from donate import clock
 from donate.db import reading, transaction
 from donate.errors import DonateError
 from donate.giving.merchants import all_merchants, merchant_of
-from donate.giving.sync import sync_stale
+from donate.giving.sync import sync_due
 from donate.payments.gateway import MerchantRef
 from donate.payments.merchants import gateway_for
 from donate.settings import Settings
@@ -28,8 +29,6 @@ from donate.settling.differences import Difference, Found
 from donate.settling.lines import Home, home_of
 from donate.settling.pulling import pull_events, pull_lines, pull_payouts
 from donate.settling.run_models import ProviderSnapshot, ReconcileDifference, ReconcileRun
-
-MOST_CHECKOUTS = 200
 
 log = structlog.get_logger("donate.settling")
 
@@ -64,16 +63,17 @@ def reconcile(
     Raises NotFound for an unknown `merchant`. An account whose provider does not answer is named in the report.
     """
     merchants = all_merchants() if merchant is None else [merchant_of(merchant)]
+    began_at = clock.now()
     with transaction() as session:
-        run = ReconcileRun(started_by="hand" if by_hand else "schedule", with_repairs=repair)
+        run = ReconcileRun(started_by="hand" if by_hand else "schedule", with_repairs=repair, started_at=began_at)
         session.add(run)
         session.flush()
         report = Report(run.id)
     homes = {}
-    report.checkout_count = _sync_all(settings)
     for account in merchants:
         with reading() as session:
             homes[account.ref] = home_of(session, account.ref)
+        _ask_about_checkouts(homes[account.ref], settings, began_at, report)
         with _silence_noted(report, homes[account.ref]):
             _pull(account, settings, since, report)
             _look_at_balance(account, settings, homes[account.ref], report.run_id)
@@ -91,12 +91,12 @@ def reconcile(
     return report
 
 
-def _sync_all(settings: Settings) -> int:
-    """Ask about stale checkouts until none is due; those that cannot be answered now are put off by themselves."""
-    asked = 0
-    while (some := sync_stale(settings, MOST_CHECKOUTS)) > 0:
-        asked += some
-    return asked
+def _ask_about_checkouts(home: Home, settings: Settings, began_at: datetime, report: Report) -> None:
+    """About those that were due when the run began; that those left out were not asked about stands in the run."""
+    swept = sync_due(home.merchant, settings, began_at)
+    report.checkout_count += swept.asked_count
+    if swept.silence is not None:
+        _note_silence(report, home, swept.silence)
 
 
 def _pull(merchant: MerchantRef, settings: Settings, since: datetime | None, report: Report) -> None:
@@ -130,15 +130,21 @@ def _silence_noted(report: Report, home: Home) -> Iterator[None]:
     try:
         yield
     except DonateError as error:
-        log.warning("reconcile_broke_off", merchant=home.merchant, error=type(error).__name__)
-        silent = Found(
-            merchant_id=home.merchant_id,
-            kind=Difference.PROVIDER_SILENT,
-            subject=type(error).__name__,
-            ours_minor=None,
-            theirs_minor=None,
-            currency=home.currency,
-        )
+        _note_silence(report, home, error)
+
+
+def _note_silence(report: Report, home: Home, error: DonateError) -> None:
+    """Once for each account and error, however often it was asked."""
+    log.warning("reconcile_broke_off", merchant=home.merchant, error=type(error).__name__)
+    silent = Found(
+        merchant_id=home.merchant_id,
+        kind=Difference.PROVIDER_SILENT,
+        subject=type(error).__name__,
+        ours_minor=None,
+        theirs_minor=None,
+        currency=home.currency,
+    )
+    if (silent, False) not in report.found:
         report.found.append((silent, False))
 
 
