@@ -125,6 +125,8 @@ class RecordedDonation(Base, kw_only=True):
             unique=True,
             postgresql_where="state IN ('entered', 'confirmed')",
         ),
+        # The same number anywhere in the host's books, whatever the bank was called.
+        Index("recorded_donation_number_ix", "reference_key", postgresql_where="state IN ('entered', 'confirmed')"),
         Index(None, "book_id", "state", "id"),
         Index(None, "batch_id", "id"),
         # Which channels the campaign page names for a day's unnamed donations.
@@ -165,6 +167,8 @@ class RecordedDonation(Base, kw_only=True):
     entry_id: Mapped[int | None] = mapped_column(ForeignKey("entry.id"), unique=True, default=None)
     # Where the written agreement behind a large donation is kept; empty below the threshold, as a rule.
     agreement: Mapped[str] = mapped_column(default="")
+    # Why it is other money although its number stands in the host's books already, as the second person said.
+    other_money: Mapped[str] = mapped_column(default="")
 
     @property
     def entry_key(self) -> str:

@@ -18,7 +18,11 @@ class BankMatch(StrEnum):
     SETTLEMENT_RETURNED = "settlement_returned"
     RECORDED_DONATION = "recorded_donation"
     RECORDED_BATCH = "recorded_batch"
+    RECORDED_REFUND = "recorded_refund"
+    RECORDED_REFUND_RETURNED = "recorded_refund_returned"
+    COVER_FILL = "cover_fill"
     DISBURSEMENT = "disbursement"
+    DISBURSEMENT_RETURNED = "disbursement_returned"
     BANK_CHARGE = "bank_charge"
     INTEREST = "interest"
     EXPLAINED = "explained"
@@ -33,7 +37,11 @@ _SENTENCES = {
     BankMatch.SETTLEMENT_RETURNED: N_("A settlement that the bank turned back"),
     BankMatch.RECORDED_DONATION: N_("Recorded donation"),
     BankMatch.RECORDED_BATCH: N_("What another platform paid out"),
+    BankMatch.RECORDED_REFUND: N_("Sent back to a donor"),
+    BankMatch.RECORDED_REFUND_RETURNED: N_("Sent back to a donor, and returned by their bank"),
+    BankMatch.COVER_FILL: N_("Money for the fund that pays processing fees"),
     BankMatch.DISBURSEMENT: N_("Paid to a school or supplier"),
+    BankMatch.DISBURSEMENT_RETURNED: N_("Sent back by a school or supplier"),
     BankMatch.BANK_CHARGE: N_("Bank charge"),
     BankMatch.INTEREST: N_("Interest"),
     BankMatch.EXPLAINED: N_("Something else, explained in a note"),
@@ -66,7 +74,8 @@ class BankLine(Base, kw_only=True):
         CheckConstraint("amount_minor <> 0", name="amount"),
         CheckConstraint(
             "met IN ('settlement', 'settlement_returned', 'recorded_donation', 'recorded_batch', 'disbursement',"
-            " 'bank_charge', 'interest', 'explained')",
+            " 'bank_charge', 'interest', 'explained', 'disbursement_returned', 'recorded_refund',"
+            " 'recorded_refund_returned', 'cover_fill')",
             name="met",
         ),
         CheckConstraint("(met IS NULL) = (met_at IS NULL)", name="met_at"),
@@ -82,6 +91,7 @@ class BankLine(Base, kw_only=True):
     reference: Mapped[str]  # as the bank prints it, empty where it prints none
     # The statement's own number of the line; where it has none, which one of several equal lines of the file: "~2".
     running_number: Mapped[str]
+    balance_minor: Mapped[int | None] = mapped_column(default=None)  # after the line, where the statement prints it
     met: Mapped[str | None] = mapped_column(default=None)
     # What it was matched with: the provider's payout, the recorded donation's public id, an entry's reference.
     subject: Mapped[str | None] = mapped_column(default=None)
