@@ -28,6 +28,7 @@ COMMANDS = {
     "reconcile": "donate.cli.reconciling",
     "export": "donate.cli.exporting",
     "log": "donate.cli.public_log",
+    "verify": "donate.cli.verifying",
     "backup": "donate.cli.backups",
     "restore": "donate.cli.backups",
 }

@@ -14,7 +14,7 @@ from donate import clock
 from donate.publiclog import log, tree
 from donate.tlog.checkpoint import Checkpoint
 from donate.tlog.note import SigningKey, sign_note
-from donate.tlog.tiles import WIDTH, Edge, grow
+from donate.tlog.tiles import WIDTH, Edge, edge_root, grow
 
 # Lines that no checkpoint covers yet are sealed so many at a time: those numbered before the log had a key.
 BLOCK_LEAVES = 256 * WIDTH
@@ -54,10 +54,10 @@ class Sealer:
         for block in chain(unsealed, [fresh]):
             growth = grow(edge, size, block)
             log.add_nodes(session, growth.nodes)
-            edge, size, root = growth.edge, growth.size, growth.root
+            edge, size = growth.edge, growth.size
         if size != next_index:
             raise tree.TreeIncomplete(f"{size} lines where {next_index} were numbered")
-        checkpoint = Checkpoint(self.origin, size, root)
+        checkpoint = Checkpoint(self.origin, size, edge_root(edge))
         log.add_checkpoint(session, checkpoint, bytes(sign_note(checkpoint.text, self.keys)), clock.now())
         return KnownEdge(size, edge)
 

@@ -108,12 +108,16 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What a tree got by new leaves: the nodes above level 0, the new edge, the new size and root."""
+    """What a tree got by new leaves: the nodes above level 0, the new edge and the new size."""
 
     nodes: tuple[Node, ...]
     edge: Edge
     size: int
-    root: bytes
+
+    @property
+    def root(self) -> bytes:
+        """The root over all leaves so far, hashed when it is asked for."""
+        return edge_root(self.edge)
 
 
 def grow(edge: Edge, size: int, hashes: Sequence[bytes]) -> Growth:
@@ -131,7 +135,7 @@ def grow(edge: Edge, size: int, hashes: Sequence[bytes]) -> Growth:
         new_edge[level] = row[full:]
         level += 1
         nodes += [Node(level, first + number, over) for number, over in enumerate(fresh)]
-    return Growth(tuple(nodes), new_edge, size + len(hashes), edge_root(new_edge))
+    return Growth(tuple(nodes), new_edge, size + len(hashes))
 
 
 def edge_root(edge: Edge) -> bytes:

@@ -1,0 +1,267 @@
+"""The books as the public log alone tells them: every leaf taken in order, every sum made anew.
+
+Nothing of this knows the database. It is what a stranger's program does, and what `donate verify` and the tests run.
+"""
+
+import hashlib
+import re
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from donate.errors import N_, DonateError
+from donate.tlog import leaf as leaves
+from donate.tlog.canonical import NotCanonical
+from donate.tlog.spelling import MAX_INTEGER
+
+CSV_HEAD = (
+    b"entry,line,day,book,reason,campaign,debit,credit,amount_minor,currency,reverses,document_sha256,note_sha256,"
+    b"reference,settlement,commitment,leaf_hash\n"
+)
+_LETTERS = {"entry": ord("e"), "open": ord("o"), "document": ord("d"), "day": ord("y"), "close": ord("c")}
+_ENTRY_LETTER = _LETTERS["entry"]
+# What may leave a fund below zero: money that went back after it was spent, until the general fund covers it.
+TAKING_BACK = frozenset({b"refund", b"dispute_lost", b"reversal", b"provider_adjustment", b"processing_fee"})
+
+
+class BooksWrong(DonateError):
+    """A leaf says what the leaves before it do not allow."""
+
+    sentence = N_("Line %(seq)s of the log: %(problem)s")
+
+
+@dataclass(slots=True)
+class Book:
+    """One book as far as it was read: [debits, credits] by account, sums, and what is hashed for its next close."""
+
+    currency: bytes
+    accounts: dict[bytes, list[int]] = field(default_factory=dict)
+    campaigns: set[bytes] = field(default_factory=set)
+    entry_count: int = 0
+    turnover: int = 0
+    csv: Any = field(default_factory=lambda: hashlib.sha256(CSV_HEAD))
+    rows: list[bytes] = field(default_factory=list)  # not in `csv` yet
+    closed_count: int = 0
+    closed_on: date | None = None
+    taken_back: set[bytes] = field(default_factory=set)  # accounts that money went back from
+
+    def hash_rows(self) -> None:
+        self.csv.update(b"".join(self.rows))
+        self.rows.clear()
+
+    def trial_balance(self) -> str:
+        """`code,debits,credits` for every account that was moved, by ascending code."""
+        moved = sorted((code, sums) for code, sums in self.accounts.items() if sums != [0, 0])
+        return "".join(f"{code.decode()},{debits},{credits}\n" for code, (debits, credits) in moved)
+
+
+class Books:
+    """Takes leaves in log order. The first that does not fit raises BooksWrong or NotCanonical."""
+
+    def __init__(self) -> None:
+        self.books: dict[bytes, Book] = {}
+        self.entry_count = 0
+        self._size = 0
+        self._days: set[bytes] = set()
+        self._policies: set[tuple[bytes, str]] = set()
+        # For each index what a reversal of it would have to say (0: nothing can reverse it). Python's own hash, which
+        # is drawn anew for each process, so that nobody can prepare two entries that look alike.
+        self._mirrored = array("q")
+        self._kinds = bytearray()  # for each index a letter of its kind
+
+    def take(self, data: Sequence[bytes], hashes: Sequence[bytes]) -> bytes:
+        """The next leaves, with their leaf hashes; the rows of the canonical CSV that they make."""
+        rows: list[bytes] = []
+        hexed = b"".join(hashes).hex().encode()
+        for place, leaf in enumerate(data):
+            found = _ENTRY(leaf)
+            if found is not None and len(leaf) <= leaves.MAX_LEAF_BYTES:
+                row = self._take_entry(found.groups(), hexed[place * 64 : place * 64 + 64])
+                rows.append(row)
+            else:
+                self._take_other(leaf)
+            self._size += 1
+        for book in self.books.values():
+            book.hash_rows()
+        return b"".join(rows)
+
+    def finish(self) -> None:
+        """What has to hold at the end: no fund is below zero unless money went back from it. Raises BooksWrong."""
+        for name, book in self.books.items():
+            for code, (debits, credits) in book.accounts.items():
+                if code.startswith(b"fund:") and debits > credits and code not in book.taken_back:
+                    where = f"{name.decode()} {code.decode()}"
+                    raise BooksWrong(seq=self._size - 1, problem=f"{where} is below zero and nothing says why")
+
+    def _wrong(self, problem: str) -> BooksWrong:
+        return BooksWrong(seq=self._size, problem=problem)
+
+    def _take_entry(self, parts: tuple[bytes | Any, ...], leaf_hash: bytes) -> bytes:
+        """An entry's row or rows. The common case, one leg and no reversal, is most of a verifier's time."""
+        (name, campaign, cm, currency, day, doc, debit, credit, amount, *more, note, reason, ref, rev, seq, settle) = (
+            parts
+        )
+        book = self.books.get(name)
+        if book is None:
+            raise self._wrong("its book was not opened")
+        if int(seq) != self._size:
+            raise self._wrong(f"it says that it is line {seq.decode()}")
+        if currency != book.currency:
+            raise self._wrong(f"its currency is not that of its book, {book.currency.decode()}")
+        if day not in self._days:
+            self._take_day(day)
+        if campaign is not None and campaign not in book.campaigns:
+            raise self._wrong("its campaign was not opened")
+        head = (day, name, reason, campaign or b"")
+        tail = (currency, rev or b"", doc or b"", note or b"", ref or b"", settle or b"", cm, leaf_hash)
+        self._move(book, debit, credit, int(amount))
+        row = b",".join((seq, b"1", *head, debit, credit, amount, *tail)) + b"\n"
+        legs: tuple[bytes, ...] = (debit, credit, amount)
+        if reason in TAKING_BACK:
+            book.taken_back.add(debit)
+        if more[0] is not None:
+            for line, place in ((b"2", 0), (b"3", 3)):
+                debit, credit, amount = leg = tuple(more[place : place + 3])
+                if debit is not None:
+                    self._move(book, debit, credit, int(amount))
+                    row += b",".join((seq, line, *head, *leg, *tail)) + b"\n"
+                    legs += leg
+                    if reason in TAKING_BACK:
+                        book.taken_back.add(debit)
+        is_reversal = reason == b"reversal"
+        if (rev is not None) != is_reversal:
+            raise self._wrong("a reversal names what it reverses, and nothing else does")
+        if is_reversal:
+            self._take_reversal(hash((name, campaign, legs)), int(rev))
+            self._mirrored.append(0)
+        else:
+            self._mirrored.append(hash((name, campaign, _turned_round(legs))))
+        self._kinds.append(_ENTRY_LETTER)
+        book.rows.append(row)
+        book.entry_count += 1
+        self.entry_count += 1
+        return row
+
+    def _move(self, book: Book, debit: bytes, credit: bytes, amount: int) -> None:
+        try:
+            book.accounts[debit][0] += amount
+            book.accounts[credit][1] += amount
+        except KeyError:
+            raise self._wrong("an account of it was not opened") from None
+        if debit == credit or amount > MAX_INTEGER:
+            raise self._wrong("a leg goes from an account to itself, or moves too much")
+        book.turnover += amount
+
+    def _take_reversal(self, said: int, rev: int) -> None:
+        if rev >= self._size or self._kinds[rev] != _ENTRY_LETTER:
+            raise self._wrong("what it reverses is no earlier entry")
+        if self._mirrored[rev] != said:
+            raise self._wrong("it does not turn round what it reverses, or that was reversed before")
+        self._mirrored[rev] = 0
+
+    def _take_day(self, day: bytes) -> None:
+        try:
+            date.fromisoformat(day.decode())
+        except ValueError:
+            raise self._wrong(f"{day.decode()} is no day") from None
+        self._days.add(day)
+
+    def _take_other(self, data: bytes) -> None:
+        try:
+            leaf = leaves.decode(data)
+        except NotCanonical as error:
+            raise self._wrong(str(error)) from error
+        if isinstance(leaf, leaves.EntryLeaf):
+            raise self._wrong("an entry that is spelt in another way")  # both readers say the same, or one is wrong
+        if leaf.seq != self._size:
+            raise self._wrong(f"it says that it is line {leaf.seq}")
+        if isinstance(leaf, leaves.OpenBook):
+            self._open_book(leaf)
+        else:
+            book = self.books.get(leaf.book.encode())
+            if book is None:
+                raise self._wrong("its book was not opened")
+            self._take_in_book(book, leaf)
+        self._mirrored.append(0)
+        self._kinds.append(_LETTERS[leaves.kind_of(leaf)])
+
+    def _open_book(self, leaf: leaves.OpenBook) -> None:
+        if leaf.book.encode() in self.books:
+            raise self._wrong("its book was opened before")
+        self.books[leaf.book.encode()] = Book(currency=leaf.cur.encode())
+
+    def _take_in_book(self, book: Book, leaf: leaves.Leaf) -> None:
+        match leaf:
+            case leaves.OpenAccount(account=account):
+                if account.encode() in book.accounts:
+                    raise self._wrong("its account was opened before")
+                book.accounts[account.encode()] = [0, 0]
+            case leaves.OpenCampaign(campaign=campaign):
+                if campaign.encode() in book.campaigns:
+                    raise self._wrong("its campaign was opened before")
+                book.campaigns.add(campaign.encode())
+            case leaves.OpenPolicy(policy=policy):
+                if (leaf.book.encode(), policy) in self._policies:
+                    raise self._wrong("its policy was opened before")
+                self._policies.add((leaf.book.encode(), policy))
+            case leaves.DocumentLeaf() | leaves.DayLeaf():
+                self._take_evidence(book, leaf)
+            case leaves.CloseLeaf():
+                self._take_close(book, leaf)
+
+    def _take_evidence(self, book: Book, leaf: leaves.DocumentLeaf | leaves.DayLeaf) -> None:
+        for seq in leaf.supports or ():
+            if seq >= self._size or self._kinds[seq] != _ENTRY_LETTER:
+                raise self._wrong(f"line {seq}, which it supports, is no earlier entry")
+        kind = _LETTERS[leaves.kind_of(leaf)]
+        if leaf.supersedes is not None and (leaf.supersedes >= self._size or self._kinds[leaf.supersedes] != kind):
+            raise self._wrong("what it replaces is no earlier line of its kind")
+        if leaf.campaign is not None and leaf.campaign.encode() not in book.campaigns:
+            raise self._wrong("its campaign was not opened")
+
+    def _take_close(self, book: Book, leaf: leaves.CloseLeaf) -> None:
+        if leaf.cur.encode() != book.currency:
+            raise self._wrong("its currency is not that of its book")
+        if book.closed_on is not None and leaf.day <= book.closed_on:
+            raise self._wrong("a day is closed that was closed before")
+        if book.entry_count == book.closed_count:
+            raise self._wrong("nothing was booked since the last close")
+        told = (leaf.entries, leaf.turnover, leaf.trial, leaf.csv)
+        book.hash_rows()
+        trial = hashlib.sha256(book.trial_balance().encode()).digest()
+        if told != (book.entry_count, book.turnover, trial, book.csv.digest()):
+            raise self._wrong("the figures of this close are not those of the lines before it")
+        book.closed_on, book.closed_count = leaf.day, book.entry_count
+        book.csv = hashlib.sha256(CSV_HEAD)
+
+
+def _turned_round(legs: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """(debit, credit, amount, …) with each leg's accounts in each other's place."""
+    if len(legs) == 3:
+        debit, credit, amount = legs
+        return credit, debit, amount
+    return tuple(part for place in range(0, len(legs), 3) for part in (legs[place + 1], legs[place], legs[place + 2]))
+
+
+def _pattern() -> "re.Pattern[bytes]":
+    """An entry's canonical spelling as one expression: keys in their order, each alphabet as the leaf has it."""
+    number, hexed = "(?:0|[1-9][0-9]{0,18})", "[0-9a-f]{64}"
+    code = leaves.CODE.replace("(:", "(?::")
+    leg = rf'\["({code})","({code})","([1-9][0-9]{{0,18}})"\]'
+    parts = [
+        rf'\{{"book":"({leaves.BOOK})"',
+        rf'(?:,"campaign":"({leaves.CAMPAIGN})")?',
+        rf',"cm":"({hexed})","cur":"([A-Z]{{3}})","day":"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})"',
+        rf'(?:,"doc":"({hexed})")?',
+        rf',"kind":"entry","legs":\[{leg}(?:,{leg}(?:,{leg})?)?\]',
+        rf'(?:,"note":"({hexed})")?',
+        rf',"reason":"({leaves.REASON})"',
+        rf'(?:,"ref":"({leaves.REFERENCE})")?(?:,"rev":"({number})")?,"seq":"({number})"',
+        rf'(?:,"settle":"({leaves.REFERENCE})")?,"v":"1"\}}',
+    ]
+    return re.compile("".join(parts).encode("ascii"))
+
+
+_ENTRY = _pattern().fullmatch

@@ -1,0 +1,83 @@
+"""A site checked from outside: all of its log over HTTP, and what a superuser did behind the triggers."""
+
+import json
+import threading
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from werkzeug.serving import make_server
+
+from donate.db import Database, Role
+from donate.ledger import journal
+from donate.publiclog.publishing import Publisher
+from donate.sequencer import drain
+from donate.tlog.verify import Code
+from donate.tlog.verify_command import main
+from tests.ledger.factories import donation
+from tests.publiclog.factories import log_donations
+
+
+@pytest.fixture
+def site(app: Flask, database: Database, publisher: Publisher, book_id: int) -> Iterator[str]:
+    """A served log of some hundred donations, one of them reversed."""
+    with database.transaction() as session:
+        (posted,) = journal.post(session, [donation(book_id)])
+    drain(database, publisher)
+    with database.transaction() as session:
+        journal.reverse(
+            session,
+            book_id=book_id,
+            entry_id=posted.entry_id,
+            idempotency_key="reversal:1",
+            effective_on=donation(book_id).effective_on,
+            note="booked twice",
+        )
+    log_donations(database, publisher, book_id, 290, 20)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+
+
+def verified(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    code = main([*arguments, "--json", "--quiet"])
+    told: dict[str, object] = json.loads(capsys.readouterr().out)
+    assert told["code"] == code
+    return told
+
+
+def test_a_stranger_verifies_the_whole_log_over_http(site: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = verified(capsys, site)
+    assert (told["result"], told["entries"], told["csv"]) == ("fine", 312, True)
+    assert verified(capsys, f"{site}/log")["size"] == told["size"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("UPDATE log_leaf SET leaf = convert_to(replace(convert_from(leaf, 'UTF8'), '\"1500\"', '\"9900\"'), 'UTF8') WHERE log_index = 99", Code.TREE),
+        ("UPDATE log_leaf SET leaf_hash = sha256(leaf_hash) WHERE log_index = 99", Code.TREE),
+        ("UPDATE log_node SET hash = sha256(hash)", Code.TREE),
+        ("DELETE FROM log_node", Code.TREE),
+        ("UPDATE checkpoint SET note = convert_to(replace(convert_from(note, 'UTF8'), E'\\n', E'\\n1'), 'UTF8')", Code.SIGNATURE),
+    ],
+)  # fmt: skip
+def test_what_a_superuser_changed_behind_the_triggers_is_found(
+    site: str, database: Database, capsys: pytest.CaptureFixture[str], statement: str, code: Code
+) -> None:
+    key = verified_key(site)
+    with database.transaction(Role.OWNER) as session:
+        session.execute(sa.text("SET LOCAL session_replication_role = replica"))
+        session.connection().exec_driver_sql(statement)
+    assert verified(capsys, site, "--key", key)["code"] == code
+
+
+def verified_key(site: str) -> str:
+    with urllib.request.urlopen(f"{site}/log/vkey") as answer:
+        key: str = answer.read().decode().strip()
+    return key

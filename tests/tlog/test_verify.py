@@ -1,0 +1,203 @@
+"""What a verifier finds in a log that is as it should be, and in each kind of one that is not."""
+
+from pathlib import Path
+
+import pytest
+
+from donate.tlog import leaf as leaves
+from donate.tlog.leaf import OpenAccount
+from donate.tlog.note import COSIGNATURE, cosign, new_key, read_note
+from donate.tlog.policy import read_policy
+from donate.tlog.source import Kept
+from donate.tlog.tiles import Tile
+from donate.tlog.verify import Code, Refused
+from tests.tlog.logs import KEY, ORIGIN, InMemory, Writer, a_log, checkpoint_of, publish, verifier
+
+DATA = a_log()
+LOG = publish(DATA)
+
+
+def refused(log: InMemory, **facts: object) -> Code:
+    with pytest.raises(Refused) as told:
+        verifier(log, **facts).run()
+    return told.value.code
+
+
+def test_a_whole_log_holds_and_its_figures_are_told() -> None:
+    findings = verifier(LOG).run()
+    assert (findings.origin, findings.size, findings.csv_rows_checked) == (ORIGIN, len(DATA), True)
+    assert findings.entry_count == sum(b'"kind":"entry"' in leaf for leaf in DATA)
+    assert findings.notes == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 511, 512, 513])
+def test_logs_of_edge_sizes_hold(size: int) -> None:
+    assert verifier(publish(DATA[:size])).run().size == size
+
+
+def test_full_upper_tiles_are_compared() -> None:
+    writer = Writer()
+    writer.open()
+    while len(writer.data) < 256 * 256 + 300:
+        writer.entry("donation", ("clearing", "fund:rice", 1500), campaign="rice")
+    log = publish(writer.data)
+    assert verifier(log, with_csv=False).run().size == len(writer.data)
+    for path in ("tile/1/000", "tile/1/001.p/1", "tile/2/000.p/1"):
+        bad = log.copy()
+        bad.files[path] = bytes(32) + bad.files[path][32:]
+        assert refused(bad, with_csv=False) is Code.TREE, path
+
+
+def test_a_log_that_grew_goes_on_from_every_checkpoint_that_was_saved() -> None:
+    saved = [checkpoint_of(DATA[:size]) for size in (0, 1, 100, 255, 256, 257, 599, len(DATA))]
+    assert verifier(LOG, saved=saved).run().compared_checkpoints == len(saved)
+
+
+def test_a_regrown_history_under_our_own_key_is_found_by_who_saved_a_checkpoint() -> None:
+    changed = [*DATA]
+    place = next(at for at in range(300, 600) if b'"reason":"donation"' in DATA[at])
+    changed[place] = (
+        changed[place].replace(b'"campaign":"rice"', b'"campaign":"soup"').replace(b"fund:rice", b"fund:soup")
+    )
+    if changed == DATA:
+        changed[place] = changed[place].replace(b"soup", b"rice")
+    assert refused(publish(changed, csv=LOG.files["ledger.csv"]), saved=[checkpoint_of(DATA[: place + 1])]) is Code.FORK
+
+
+def test_a_log_that_forgot_its_end_is_found_by_who_saw_it() -> None:
+    assert refused(publish(DATA[:400]), saved=[checkpoint_of(DATA)]) is Code.FORK
+
+
+def test_a_log_that_calls_itself_otherwise_is_another_log() -> None:
+    assert refused(LOG, saved=[checkpoint_of(DATA[:9], "other.example.org/log")]) is Code.FORK
+
+
+def test_another_key_is_refused() -> None:
+    assert refused(LOG, keys=[new_key(ORIGIN).verifier]) is Code.SIGNATURE
+    assert refused(publish(DATA, new_key("other.example.org")), keys=[KEY.verifier]) is Code.SIGNATURE
+
+
+def test_witnesses_are_asked_for_by_the_policy() -> None:
+    witnesses = [new_key(f"w{number}.example.org", COSIGNATURE) for number in range(3)]
+    lines = [f"log {KEY.verifier}", *(f"witness w{number} {key.verifier}" for number, key in enumerate(witnesses))]
+    policy = read_policy("\n".join([*lines, "group most 2 w0 w1 w2", "quorum most", ""]).encode())
+    once = LOG.copy()
+    once.files["checkpoint"] = bytes(cosign(read_note(LOG.files["checkpoint"]), witnesses[0], 1_790_000_000))
+    assert refused(once, policy=policy, keys=()) is Code.SIGNATURE
+    twice = once.copy()
+    twice.files["checkpoint"] = bytes(cosign(read_note(once.files["checkpoint"]), witnesses[2], 1_790_000_001))
+    assert verifier(twice, policy=policy, keys=()).run().witnesses == ("w0", "w2")
+
+
+def test_without_a_csv_that_is_noted() -> None:
+    log = LOG.copy()
+    del log.files["ledger.csv"]
+    assert verifier(log).run().notes == ["there is no ledger.csv here to compare"]
+
+
+def test_a_csv_may_be_ahead_of_what_is_signed() -> None:
+    assert verifier(publish(DATA[:300], csv=LOG.files["ledger.csv"])).run().csv_rows_checked
+
+
+def test_a_partial_tile_that_became_full_meanwhile_is_read_from_the_full_one() -> None:
+    log = publish(DATA[:300])
+    later = publish(DATA)
+    for level in (0, -1):
+        partial = Tile(level, 1, 44).path
+        del log.files[partial]
+        log.files[Tile(level, 1).path] = later.files[Tile(level, 1).path]
+    assert verifier(log).run().size == 300
+
+
+def test_kept_tiles_save_the_way_and_not_the_work(tmp_path: Path) -> None:
+    assert verifier(LOG, source=Kept(LOG, tmp_path)).run().size == len(DATA)
+    asked: list[str] = []
+
+    class Watched(InMemory):
+        def read(self, name: str) -> bytes | None:
+            asked.append(name)
+            return super().read(name)
+
+    assert verifier(LOG, source=Kept(Watched(LOG.files), tmp_path)).run().size == len(DATA)
+    assert "tile/entries/000" not in asked
+    kept = tmp_path / "tile/entries/000"
+    kept.write_bytes(kept.read_bytes().replace(b"fund:rice", b"fund:soup", 1))
+    assert refused(LOG, source=Kept(LOG, tmp_path)) is Code.TREE
+
+
+def unbalanced(change: str) -> list[bytes]:
+    """A short log that its key signed and whose books do not add up."""
+    writer = Writer()
+    writer.open()
+    writer.open("noise", "USD")
+    given = writer.entry("donation", ("clearing", "fund:rice", 1500), campaign="rice")
+    back = ("fund:rice", "clearing", 1500)
+    match change:
+        case "an account that was never opened":
+            writer.entry("donation", ("clearing", "fund:tea", 1), campaign="rice")
+        case "a campaign that was never opened":
+            writer.entry("donation", ("clearing", "fund:rice", 1), campaign="tea")
+        case "a book that was never opened":
+            writer.entry("donation", ("clearing", "fund:rice", 1), campaign="rice", book="other")
+        case "another currency":
+            writer.entry("donation", ("clearing", "fund:rice", 1), campaign="rice", cur="USD")
+        case "a leg to itself":
+            writer.entry("donation", ("clearing", "clearing", 1), campaign="rice")
+        case "a reversal of nothing":
+            writer.entry("reversal", back, campaign="rice")
+        case "a reversal of what comes later":
+            writer.entry("reversal", back, campaign="rice", rev=given + 7)
+        case "a reversal of no entry":
+            writer.entry("reversal", back, campaign="rice", rev=0)
+        case "a reversal of another amount":
+            writer.entry("reversal", ("fund:rice", "clearing", 1499), campaign="rice", rev=given)
+        case "a second reversal":
+            writer.entry("reversal", back, campaign="rice", rev=given)
+            writer.entry("reversal", back, campaign="rice", rev=given)
+        case "a reversal of a reversal":
+            seq = writer.entry("reversal", back, campaign="rice", rev=given)
+            writer.entry("reversal", ("clearing", "fund:rice", 1500), campaign="rice", rev=seq)
+        case "something else that reverses":
+            writer.entry("refund", back, campaign="rice", rev=given)
+        case "a fund below zero":
+            writer.entry("disbursement_approved", ("fund:rice", "payable:p1", 1501), campaign="rice")
+        case "an account opened twice":
+            writer.write(OpenAccount, account="bank", cls="asset")
+        case "evidence of nothing":
+            writer.write(leaves.DocumentLeaf, doc=bytes(32), supports=(0,))
+        case "evidence that replaces an entry":
+            writer.write(leaves.DocumentLeaf, doc=bytes(32), supports=(given,), supersedes=given)
+        case "a number that was left out":
+            writer.data.append(
+                leaves.encode(OpenAccount(seq=99, book="lunch", day=writer.day, account="jar", cls="fund"))
+            )
+        case "a day that is none":
+            writer.entry("donation", ("clearing", "fund:rice", 1500), campaign="rice")
+            writer.data[-1] = writer.data[-1].replace(b"2026-03-02", b"2026-02-30")
+        case "a second close of a day":
+            writer.close()
+            writer.entry("donation", ("clearing", "fund:rice", 1500), campaign="rice")
+            writer.day = writer.day.replace(day=2)
+            writer.close()
+        case "a close of nothing":
+            writer.close()
+            writer.close()
+        case "spaces between keys":
+            writer.entry("donation", ("clearing", "fund:rice", 1500), campaign="rice")
+            writer.data[-1] = writer.data[-1].replace(b'","', b'", "', 1)
+        case _:
+            writer.close(**{change: {"entries": 2, "turnover": 1}.get(change, bytes(32))})
+    return writer.data
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["an account that was never opened", "a campaign that was never opened", "a book that was never opened",
+     "another currency", "a leg to itself", "a reversal of nothing", "a reversal of what comes later",
+     "a reversal of no entry", "a reversal of another amount", "a second reversal", "a reversal of a reversal",
+     "something else that reverses", "a fund below zero", "an account opened twice", "evidence of nothing",
+     "evidence that replaces an entry", "a number that was left out", "a day that is none", "a second close of a day",
+     "a close of nothing", "spaces between keys", "entries", "turnover", "trial", "csv"],
+)  # fmt: skip
+def test_what_the_books_do_not_allow_is_found_though_it_is_signed(change: str) -> None:
+    assert refused(publish(unbalanced(change), csv=b""), with_csv=False) is Code.ACCOUNTING
