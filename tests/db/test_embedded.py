@@ -131,13 +131,19 @@ def test_six_first_starts_at_once_make_one_server(instance: Path, place: Place) 
     eventually(lambda: postmaster_pid(place.data) is None)
 
 
+def ours_in(folder: Path) -> set[str]:
+    """What may be of an embedded server there; other tests make folders of their own meanwhile."""
+    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    return {name for name in names if "donate" in name and not name.startswith("donate-test-")}
+
+
 def test_nothing_of_the_machine_is_changed(instance: Path) -> None:
     watched = [instance.parent, *instance.parents, Path("/etc/passwd"), Path("/etc/group"), Path.home()]
     before = [(path, path.stat().st_mode, path.stat().st_uid) for path in watched]
     accounts = Path("/etc/passwd").read_bytes()
-    temporary = {path.name for path in Path("/tmp").iterdir() if path.name.startswith("donate-")}
+    temporary = ours_in(Path("/tmp"))
     with embedded.running(instance, fsync=False):
-        assert {path.name for path in Path("/tmp").iterdir() if path.name.startswith("donate-")} == temporary
+        assert ours_in(Path("/tmp")) == temporary
     assert [(path, path.stat().st_mode, path.stat().st_uid) for path in watched] == before
     assert Path("/etc/passwd").read_bytes() == accounts
     assert [path.name for path in instance.iterdir()] == ["postgres"]
@@ -203,6 +209,27 @@ def test_under_root_a_closed_folder_keeps_its_mode_and_the_data_go_elsewhere(ins
         assert not place.data.is_relative_to(closed)
     assert closed.stat().st_mode & 0o777 == 0o700
     shutil.rmtree(place.folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another uid")
+def test_under_root_a_closed_folder_has_one_place_elsewhere_and_says_where(
+    instance: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = instance.parent / "elsewhere"
+    monkeypatch.setattr("donate.db.embedded_place.ELSEWHERE", elsewhere)
+    closed = instance.parent / "closed"
+    closed.mkdir(mode=0o700)
+    around = [Path("/"), Path("/etc"), Path("/tmp"), Path("/var"), Path("/var/lib"), Path.home()]
+    before = [ours_in(folder) for folder in around]
+    with embedded.running(closed / "instance") as url:
+        assert ask(url, "SELECT 1") == 1
+        assert [ours_in(folder) for folder in around] == before
+    assert [ours_in(folder) for folder in around] == before
+    (place,) = elsewhere.iterdir()
+    assert place_for(closed / "instance").data == place / "data"
+    assert [path.name for path in (closed / "instance").iterdir()] == ["postgres"]
+    assert (closed / "instance" / "postgres" / "ELSEWHERE").read_text() == f"{place}\n"
+    assert f"its data are in {place}" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another uid")

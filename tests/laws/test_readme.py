@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from donate.cli.commands import donate
+from donate.web_answers import UPLOAD_BYTES
 from tests.laws.source import ROOT, modules, plant
 
 _SETTING = re.compile(r"DONATE_[A-Z0-9_]*[A-Z0-9]")
@@ -65,6 +66,12 @@ def test_every_setting_is_in_the_readme() -> None:
 
 def test_every_command_is_in_the_readme() -> None:
     assert command_violations(ROOT, donate) == []
+
+
+def test_the_proxy_of_the_readme_lets_through_the_largest_upload() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"client_max_body_size {UPLOAD_BYTES // 1024**2}m;" in readme
+    assert UPLOAD_BYTES % 1024**2 == 0
 
 
 def test_planted_settings_without_words_are_found(tmp_path: Path) -> None:
