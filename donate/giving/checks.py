@@ -50,6 +50,20 @@ GIVING_CHECKS = (
         """,
     ),
     Check(
+        "equal_numbers_are_explained",
+        N_("Where two recorded donations of a host bear one number, a second person said why they are other money."),
+        """
+        SELECT 'recorded donation ' || later.public_id
+        FROM recorded_donation earlier
+        JOIN recorded_donation later ON later.reference_key = earlier.reference_key AND later.id > earlier.id
+          AND later.state IN ('entered', 'confirmed')
+        JOIN book ON book.id = earlier.book_id
+        JOIN book AS its_book ON its_book.id = later.book_id AND its_book.host = book.host
+        WHERE earlier.state = 'confirmed' AND later.state = 'confirmed'
+          AND earlier.other_money = '' AND later.other_money = ''
+        """,
+    ),
+    Check(
         "no_money_is_unbooked",
         N_("No money of another currency waits outside the books."),
         "SELECT 'money ' || id FROM unbooked_money WHERE explained_at IS NULL AND NOT is_in_suspense",

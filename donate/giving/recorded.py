@@ -18,6 +18,7 @@ from donate.campaigns.models import Campaign
 from donate.errors import N_, DonateError, NotFound
 from donate.giving import rules
 from donate.giving.official import void_of_recorded
+from donate.giving.other_money import twins_of, why_other
 from donate.giving.recorded_models import (
     Channel,
     RecordedDonation,
@@ -28,6 +29,7 @@ from donate.giving.recorded_models import (
 )
 from donate.giving.reference_key import key_of
 from donate.giving.shortfall import raise_cover
+from donate.giving.sources import source_key_of
 from donate.ledger import journal, stock
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.journal import Leg, NewEntry
@@ -146,7 +148,7 @@ def enter(
             book_id=book_id,
             channel=new.channel.value,
             source=new.source,
-            source_key=key_of(new.source),
+            source_key=source_key_of(new.source),
             reference=new.reference,
             reference_key=key_of(new.reference),
             amount_minor=new.amount_minor,
@@ -160,6 +162,7 @@ def enter(
             entered_at=clock.now(),
             decline_reason="",
             agreement=new.agreement,
+            other_money="",
         )
         .on_conflict_do_nothing()
         .returning(RecordedDonation.id)
@@ -183,10 +186,11 @@ def funded_campaigns(session: Session, book_id: int) -> frozenset[str]:
     )
 
 
-def confirm(session: Session, recorded: RecordedDonation, *, by: int) -> None:
+def confirm(session: Session, recorded: RecordedDonation, *, by: int, other_money: str = "") -> None:
     """Book what another person entered. Confirmed twice, also at one moment, it is booked once.
 
-    Raises OwnEntry, DecidedAlready (it was declined or reversed), DecidedAsBatch.
+    `other_money`: why it is not the money that stands under the same number, where some does.
+    Raises OwnEntry, DecidedAlready (it was declined or reversed), DecidedAsBatch, OtherMoneyUnsaid, OtherMoneyTooLong.
     """
     lock(session, recorded)
     if recorded.batch_id is not None:
@@ -197,6 +201,7 @@ def confirm(session: Session, recorded: RecordedDonation, *, by: int) -> None:
         return
     if recorded.state != RecordedState.ENTERED:
         raise DecidedAlready
+    recorded.other_money = why_other(other_money, twins_of(session, recorded))
     (posted,) = journal.post(session, [entry_of(recorded, recorded.proof_sha256)])
     recorded.entry_id = posted.entry_id
     recorded.state = RecordedState.CONFIRMED.value

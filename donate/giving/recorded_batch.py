@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.errors import N_, DonateError, NotFound
+from donate.giving.other_money import numbers_known, twins_of_batch, why_other
 from donate.giving.recorded import (
     DecidedAlready,
     NoFundYet,
@@ -31,6 +32,7 @@ from donate.giving.recorded import (
 from donate.giving.recorded_forms import BatchRow, read_batch
 from donate.giving.recorded_models import Channel, RecordedBatch, RecordedDonation, RecordedFile, RecordedState
 from donate.giving.reference_key import key_of
+from donate.giving.sources import source_key_of
 from donate.ledger import journal, stock
 from donate.ledger.models import Book
 
@@ -60,6 +62,7 @@ class Verdict(StrEnum):
     SEEN = "seen"
     DIFFERS = "differs"
     BAD = "bad"
+    ELSEWHERE = "elsewhere"
 
     @property
     def sentence(self) -> str:
@@ -71,6 +74,7 @@ _VERDICTS = {
     Verdict.SEEN: N_("Recorded before"),
     Verdict.DIFFERS: N_("Differs from what was recorded before"),
     Verdict.BAD: N_("Cannot be read"),
+    Verdict.ELSEWHERE: N_("New, and its number stands in the books under another source"),
 }
 
 
@@ -96,7 +100,7 @@ class JudgedFile:
 
     @property
     def new(self) -> list[BatchRow]:
-        return [judged.row for judged in self.rows if judged.verdict is Verdict.NEW]
+        return [judged.row for judged in self.rows if judged.verdict in (Verdict.NEW, Verdict.ELSEWHERE)]
 
     @property
     def new_minor(self) -> int:
@@ -105,7 +109,7 @@ class JudgedFile:
     @property
     def unclear(self) -> list[JudgedRow]:
         """Rows that somebody has to look at."""
-        return [judged for judged in self.rows if judged.verdict in (Verdict.DIFFERS, Verdict.BAD)]
+        return [judged for judged in self.rows if judged.verdict not in (Verdict.NEW, Verdict.SEEN)]
 
 
 def upload(session: Session, *, book: Book, source: str, content: bytes, by: int) -> RecordedBatch:
@@ -147,7 +151,9 @@ def judge(session: Session, batch: RecordedBatch) -> JudgedFile:
     today = clock.day_of(batch.uploaded_at, book.time_zone)
     rows = read_batch(file_of(session, batch), source=batch.source, currency=book.currency, today=today)
     funds = funded_campaigns(session, book.id)
-    known = _recorded_before(session, batch, [key_of(row.new.reference) for row in rows if row.new is not None])
+    keys = [key_of(row.new.reference) for row in rows if row.new is not None]
+    known = _recorded_before(session, batch, keys)
+    elsewhere = numbers_known(session, book.host, keys) - known.keys()
     judged = []
     for row in rows:
         if row.new is None or row.new.campaign_ref not in funds:
@@ -157,7 +163,8 @@ def judge(session: Session, batch: RecordedBatch) -> JudgedFile:
         facts = (row.new.amount_minor, row.new.received_on, row.new.campaign_ref)
         before = known.setdefault(key_of(row.new.reference), (facts, row.line))
         if before == (facts, row.line):
-            judged.append(JudgedRow(row, Verdict.NEW))
+            is_known = key_of(row.new.reference) in elsewhere
+            judged.append(JudgedRow(row, Verdict.ELSEWHERE if is_known else Verdict.NEW))
         elif before[0] == facts:
             judged.append(JudgedRow(row, Verdict.SEEN))
         else:
@@ -179,7 +186,7 @@ def _recorded_before(session: Session, batch: RecordedBatch, keys: list[str]) ->
         ).where(
             RecordedDonation.book_id == batch.book_id,
             RecordedDonation.channel == Channel.PLATFORM,
-            RecordedDonation.source_key == key_of(batch.source),
+            RecordedDonation.source_key == source_key_of(batch.source),
             RecordedDonation.reference_key.in_(keys),
             RecordedDonation.state.in_((RecordedState.ENTERED, RecordedState.CONFIRMED)),
         )
@@ -217,7 +224,7 @@ def _row(row: BatchRow) -> dict[str, object]:
     assert new is not None
     return {
         "public_id": str(UUID(bytes=secrets.token_bytes(16), version=4)),
-        "source_key": key_of(new.source),
+        "source_key": source_key_of(new.source),
         "reference": new.reference,
         "reference_key": key_of(new.reference),
         "amount_minor": new.amount_minor,
@@ -230,10 +237,11 @@ def _row(row: BatchRow) -> dict[str, object]:
     }
 
 
-def confirm_batch(session: Session, batch: RecordedBatch, *, by: int) -> None:
+def confirm_batch(session: Session, batch: RecordedBatch, *, by: int, other_money: str = "") -> None:
     """Book a batch that another person entered, all of it or nothing; confirmed twice, it is booked once.
 
-    Raises OwnEntry, DecidedAlready.
+    `other_money`: why the rows whose numbers stand elsewhere in the host's books are other money, where some are.
+    Raises OwnEntry, DecidedAlready, OtherMoneyUnsaid, OtherMoneyTooLong.
     """
     session.refresh(batch, with_for_update=True)
     if batch.uploaded_by == by:
@@ -242,6 +250,10 @@ def confirm_batch(session: Session, batch: RecordedBatch, *, by: int) -> None:
         return
     if batch.state != RecordedState.ENTERED:
         raise DecidedAlready
+    twins = twins_of_batch(session, batch)
+    words = why_other(other_money, twins)
+    if twins:
+        session.execute(_SAY_WHY, {"ids": sorted({twin.of for twin in twins}), "words": words})
     now = clock.now()
     after = 0
     while chunk := _chunk(session, batch, after):
@@ -306,10 +318,11 @@ _ENTER = text(
     ), written AS (
       INSERT INTO recorded_donation (
         public_id, book_id, batch_id, channel, source, source_key, reference, reference_key, amount_minor,
-        received_on, campaign_ref, name_is_public, agreement, secret, state, entered_by, entered_at, decline_reason)
+        received_on, campaign_ref, name_is_public, agreement, secret, state, entered_by, entered_at, decline_reason,
+        other_money)
       SELECT given.public_id, batch.book_id, batch.id, 'platform', batch.source, given.source_key, given.reference,
              given.reference_key, given.amount_minor, given.received_on, given.campaign_ref, given.name_is_public,
-             given.agreement, given.secret, 'entered', :by, :now, ''
+             given.agreement, given.secret, 'entered', :by, :now, '', ''
       FROM given CROSS JOIN recorded_batch batch
       WHERE batch.id = :batch_id
       ORDER BY given.reference_key
@@ -330,6 +343,8 @@ _CONFIRM = text(
     WHERE recorded_donation.id = given.id AND recorded_donation.state = 'entered'
     """
 )
+
+_SAY_WHY = text("UPDATE recorded_donation SET other_money = :words WHERE id = ANY(CAST(:ids AS bigint[]))")
 
 _DECLINE = text(
     """

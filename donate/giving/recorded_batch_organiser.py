@@ -12,6 +12,7 @@ from donate.db import Role, reading, transaction
 from donate.errors import DonateError, NotFound
 from donate.giving import recorded_batch as service
 from donate.giving import recorded_queries as queries
+from donate.giving.other_money import twins_of_batch
 from donate.giving.recorded_batch import JudgedFile, Verdict
 from donate.giving.recorded_forms import COLUMNS, NEEDED, SAMPLE, source_of
 from donate.giving.recorded_models import RecordedBatch, RecordedState
@@ -112,7 +113,7 @@ def _enter(session: Session, batch: RecordedBatch) -> None:
 
 
 def _confirm(session: Session, batch: RecordedBatch) -> None:
-    service.confirm_batch(session, batch, by=user().id)
+    service.confirm_batch(session, batch, by=user().id, other_money=request.form.get("other_money", ""))
 
 
 def _decline(session: Session, batch: RecordedBatch) -> None:
@@ -131,6 +132,7 @@ def _batch_page(public_id: UUID, errors: Errors) -> str:
         judged = service.judge(session, batch) if is_checked else JudgedFile(())
         lines = () if is_checked else queries.batch_lines(session, batch, max(0, min(after, 10**9)))
         shares = [] if is_checked else queries.batch_shares(session, batch)
+        twins = twins_of_batch(session, batch) if batch.state == RecordedState.ENTERED else []
         names = queries.user_names(session, [batch.uploaded_by, batch.decided_by])
     return render_template(
         "organiser/recorded_batch.html",
@@ -144,6 +146,7 @@ def _batch_page(public_id: UUID, errors: Errors) -> str:
         after=max(0, after),
         page_size=queries.BATCH_PAGE,
         shares=shares,
+        twins=twins,
         uploaded_by=names.get(batch.uploaded_by),
         decided_by=names.get(batch.decided_by or 0),
         may_confirm=user().is_in(book.host, *MAY_CONFIRM),

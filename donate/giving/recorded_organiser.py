@@ -37,8 +37,9 @@ def recorded_new() -> Page:
     with reading() as session:
         books = {book.id: book for book in queries.books_of(session, user(), *MAY_ENTER)}
         campaigns = queries.campaigns_to_record(session, list(books))
+        sources = queries.sources_of(session, list(books))
     if request.method == "GET":
-        return _form_page(campaigns, {"campaign": request.args.get("campaign", "")}, {})
+        return _form_page(campaigns, sources, {"campaign": request.args.get("campaign", "")}, {})
     chosen = next((one for one in campaigns if one.ref == request.form.get("campaign")), None)
     book = books[chosen.book_id] if chosen is not None else next(iter(books.values()), None)
     if book is None:
@@ -52,7 +53,7 @@ def recorded_new() -> Page:
         errors[error.field or ""] = error
         public_id = None
     if public_id is None:
-        return _form_page(campaigns, typed, errors), 422
+        return _form_page(campaigns, sources, typed, errors), 422
     return redirect(url_for("organiser.recorded_one", public_id=public_id, saved="yes"), 303)
 
 
@@ -81,9 +82,14 @@ def _proof(errors: Errors) -> Photo | None:
         return None
 
 
-def _form_page(campaigns: list[FundedCampaign], typed: Mapping[str, str], errors: Errors) -> str:
+def _form_page(campaigns: list[FundedCampaign], sources: list[str], typed: Mapping[str, str], errors: Errors) -> str:
     return render_template(
-        "organiser/recorded_new.html", campaigns=campaigns, channels=list(Channel), typed=typed, errors=errors
+        "organiser/recorded_new.html",
+        campaigns=campaigns,
+        channels=list(Channel),
+        sources=sources,
+        typed=typed,
+        errors=errors,
     )
 
 
@@ -120,7 +126,7 @@ def sign_in_again(own_page: str) -> Response | None:
 
 
 def _confirm(session: Session, found: RecordedDonation) -> None:
-    service.confirm(session, found, by=user().id)
+    service.confirm(session, found, by=user().id, other_money=request.form.get("other_money", ""))
 
 
 def _decline(session: Session, found: RecordedDonation) -> None:

@@ -1,6 +1,6 @@
 """What members of a host read of recorded donations; who is no member is told that there are none."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from donate.campaigns.models import Campaign
 from donate.errors import NotFound
+from donate.giving.other_money import Twin, twins_of
 from donate.giving.recorded import recorded_by_public_id, standing_reversal
 from donate.giving.recorded_batch import batch_by_public_id
 from donate.giving.recorded_models import (
@@ -31,6 +32,7 @@ MAY_ENTER = (MembershipRole.OWNER, MembershipRole.TREASURER, MembershipRole.EDIT
 MAY_CONFIRM = (MembershipRole.OWNER, MembershipRole.TREASURER)
 RECENT = 50
 BATCH_PAGE = 100
+MOST_SOURCES = 30
 
 
 def books_of(session: Session, user: SignedIn, *roles: MembershipRole) -> list[Book]:
@@ -77,6 +79,18 @@ def campaigns_to_record(session: Session, book_ids: Collection[int]) -> list[Fun
         .order_by(Campaign.id.desc())
     )
     return [FundedCampaign(*row) for row in rows]
+
+
+def sources_of(session: Session, book_ids: Collection[int]) -> list[str]:
+    """The banks and platforms that these books had money from, as they were named, for choosing one again."""
+    found = session.scalars(
+        select(RecordedDonation.source)
+        .where(RecordedDonation.book_id.in_(book_ids), RecordedDonation.batch_id.is_(None))
+        .group_by(RecordedDonation.source)
+        .order_by(func.max(RecordedDonation.id).desc())
+        .limit(MOST_SOURCES)
+    )
+    return list(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +239,8 @@ class RecordedFile:
     decided_at: datetime | None
     decline_reason: str
     agreement: str
+    other_money: str
+    twins: Sequence[Twin]
     entered_by_name: str | None
     decided_by_name: str | None
     reversal: RecordedReversal | None
@@ -248,6 +264,8 @@ def recorded_file(session: Session, recorded: RecordedDonation) -> RecordedFile:
         decided_at=recorded.decided_at,
         decline_reason=recorded.decline_reason,
         agreement=recorded.agreement,
+        other_money=recorded.other_money,
+        twins=twins_of(session, recorded),
         entered_by_name=names.get(recorded.entered_by),
         decided_by_name=names.get(recorded.decided_by or 0),
         reversal=reversal,

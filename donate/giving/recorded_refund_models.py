@@ -33,7 +33,7 @@ class SentBackState(StrEnum):
 _STATES = {
     SentBackState.ASKED: N_("Waits for a second person"),
     SentBackState.DECLINED: N_("Declined"),
-    SentBackState.BOOKED: N_("Sent back"),
+    SentBackState.BOOKED: N_("Sent back to the donor"),
     SentBackState.RETURNED: N_("Sent back, and returned by the receiving bank"),
     SentBackState.REVERSED: N_("Reversed"),
 }

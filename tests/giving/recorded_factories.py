@@ -89,12 +89,12 @@ def entered(*, by: int = 901, proof_sha256: bytes | None = None, **changes: Any)
         return recorded.enter(session, book_id=book.id, by=by, new=given, proof_sha256=proof_sha256)
 
 
-def confirmed(*, by: int = 901, confirmed_by: int = 902, **changes: Any) -> RecordedDonation:
+def confirmed(*, by: int = 901, confirmed_by: int = 902, other_money: str = "", **changes: Any) -> RecordedDonation:
     """Entered by one person, confirmed by another."""
     made = entered(by=by, **changes)
     with transaction() as session:
         found = recorded.recorded_by_public_id(session, made.public_id)
-        recorded.confirm(session, found, by=confirmed_by)
+        recorded.confirm(session, found, by=confirmed_by, other_money=other_money)
         return found
 
 
@@ -124,10 +124,10 @@ def enter_batch(batch: RecordedBatch, *, by: int = 901) -> RecordedBatch:
         return found
 
 
-def confirm_batch(batch: RecordedBatch, *, by: int = 902) -> RecordedBatch:
+def confirm_batch(batch: RecordedBatch, *, by: int = 902, other_money: str = "") -> RecordedBatch:
     with transaction() as session:
         found = recorded_batch.batch_by_public_id(session, batch.public_id)
-        recorded_batch.confirm_batch(session, found, by=by)
+        recorded_batch.confirm_batch(session, found, by=by, other_money=other_money)
         return found
 
 

@@ -11,8 +11,10 @@ from sqlalchemy.exc import IntegrityError
 
 from donate import sequencer
 from donate.db import Database, bind, reading, transaction
-from donate.giving import checks, recorded
+from donate.giving import checks, other_money, recorded
 from donate.giving.recorded_models import Channel, RecordedDonation, RecordedState, ReversalState
+from donate.giving.reference_key import key_of
+from donate.giving.sources import SAME, source_key_of
 from donate.ledger import books, stock
 from donate.ledger.chart import Reason
 from donate.ledger.checks import run_checks
@@ -82,14 +84,82 @@ def test_the_same_reference_is_the_same_money_however_it_is_spelled(database: Da
         factory.entered(reference=again, source="中国 农业银行", amount_minor=1)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"channel": Channel.CASH}, {"source": "中国银行"}, {"reference": "20261120-78"}, {"campaign_ref": "noise"}],
-)
-def test_another_channel_source_number_or_book_is_other_money(database: Database, changes: dict[str, Any]) -> None:
+@pytest.mark.parametrize("changes", [{"reference": "20261120-78"}, {"campaign_ref": "noise"}])
+def test_another_number_or_another_hosts_book_is_other_money(database: Database, changes: dict[str, Any]) -> None:
     factory.raising()
     factory.entered(reference="20261120-77")
-    assert factory.entered(**{"reference": "20261120-77", **changes}).state == RecordedState.ENTERED
+    factory.confirmed(**{"reference": "20261120-77", **changes})
+    assert len(make.booked()) == 1
+
+
+@pytest.mark.parametrize("again", ["农行", "农业银行", "ABC", "中国农业银行股份有限公司", "agricultural bank of china"])
+def test_one_bank_is_one_source_whatever_it_is_called(database: Database, again: str) -> None:
+    factory.raising()
+    factory.entered(source="中国农业银行", reference="20261120-77")
+    with pytest.raises(recorded.RecordedBefore):
+        factory.entered(source=again, reference="20261120-77")
+
+
+def test_no_name_means_two_institutions() -> None:
+    names = [key_of(name) for line in SAME for name in line]
+    assert len(names) == len(set(names))
+    assert source_key_of("云溪农商银行") == "云溪农商银行"
+    assert source_key_of("有限公司") == "有限公司"
+
+
+OTHERS = [{"channel": Channel.CASH}, {"source": "云溪农商银行"}, {"channel": Channel.PLATFORM, "source": "腾讯公益"}]
+
+
+@pytest.mark.parametrize("changes", OTHERS)
+def test_the_same_number_under_another_source_or_channel_is_booked_only_with_a_reason(
+    database: Database, changes: dict[str, Any]
+) -> None:
+    factory.raising()
+    first = factory.confirmed(reference="20261120-77")
+    again = factory.entered(**{"reference": "20261120/77", **changes})
+    with reading() as session:
+        (twin,) = other_money.twins_of(session, found(again))
+        assert (twin.public_id, twin.state) == (first.public_id, RecordedState.CONFIRMED)
+    with pytest.raises(other_money.OtherMoneyUnsaid), transaction() as session:
+        recorded.confirm(session, session.get_one(RecordedDonation, again.id), by=902, other_money=" \u200b ")
+    assert make.booked() == [BOOKED]
+    with transaction() as session:
+        recorded.confirm(session, session.get_one(RecordedDonation, again.id), by=902, other_money="两张回单都看过")
+    assert (found(again).other_money, len(make.booked())) == ("两张回单都看过", 2)
+    assert failing() == []
+
+
+def test_of_two_that_wait_under_one_number_each_needs_its_reason(database: Database) -> None:
+    factory.raising()
+    waiting = [factory.entered(reference="77"), factory.entered(reference="77", channel=Channel.CASH)]
+    for made in waiting:
+        with pytest.raises(other_money.OtherMoneyUnsaid), transaction() as session:
+            recorded.confirm(session, session.get_one(RecordedDonation, made.id), by=902)
+    with transaction() as session:
+        recorded.decline(session, session.get_one(RecordedDonation, waiting[1].id), by=902, reason="同一笔")
+        recorded.confirm(session, session.get_one(RecordedDonation, waiting[0].id), by=902, other_money="unasked")
+    assert (make.booked(), found(waiting[0]).other_money) == ([BOOKED], "")
+
+
+def test_what_was_reversed_is_nobodys_twin(database: Database) -> None:
+    factory.raising()
+    made = factory.confirmed(reference="77")
+    with transaction() as session:
+        row = session.get_one(RecordedDonation, made.id)
+        recorded.ask_reversal(session, row, by=903, reason="其实是现金")
+        recorded.book_reversal(session, row, by=901)
+    factory.confirmed(reference="77", channel=Channel.CASH)
+    assert len(make.booked()) == 3
+
+
+def test_equal_numbers_that_nobody_explained_are_found(database: Database) -> None:
+    factory.raising()
+    factory.confirmed(reference="77")
+    factory.confirmed(reference="77", channel=Channel.CASH, other_money="另一笔")
+    assert failing() == []
+    with transaction() as session:
+        session.execute(text("UPDATE recorded_donation SET other_money = ''"))
+    assert failing() == ["equal_numbers_are_explained"]
 
 
 def test_what_was_declined_may_be_entered_rightly(database: Database) -> None:

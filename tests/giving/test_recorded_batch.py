@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 from donate import clock, sequencer
 from donate.db import Database, Role, bind, reading, transaction
 from donate.giving import checks, recorded, recorded_batch
+from donate.giving.other_money import OtherMoneyUnsaid
 from donate.giving.recorded_batch import JudgedFile, Verdict
 from donate.giving.recorded_models import RecordedBatch, RecordedDonation, RecordedState
 from donate.ledger.checks import run_checks
@@ -97,12 +98,32 @@ def test_a_number_that_stands_twice_in_one_file_is_entered_once(database: Databa
     assert verdicts(GOOD[0], GOOD[0], "A-1,16,2026-11-20,yunxi,,") == [Verdict.NEW, Verdict.SEEN, Verdict.DIFFERS]
 
 
-def test_another_platforms_numbers_are_others(database: Database) -> None:
+def test_another_platforms_equal_numbers_are_named_and_booked_only_with_a_reason(database: Database) -> None:
+    factory.raising()
+    factory.confirm_batch(factory.enter_batch(factory.uploaded(factory.platform_file(*GOOD))))
+    rows = (GOOD[0], "B-9,1,2026-11-20,yunxi,,")
+    other = factory.uploaded(factory.platform_file(*rows), source="水滴公益")
+    found = judged(other)
+    assert [one.verdict for one in found.rows] == [Verdict.ELSEWHERE, Verdict.NEW]
+    assert (len(found.new), [one.row.line for one in found.unclear]) == (2, [2])
+    factory.enter_batch(other)
+    with pytest.raises(OtherMoneyUnsaid):
+        factory.confirm_batch(other)
+    factory.confirm_batch(other, other_money="水滴自己的订单号")
+    with reading() as session:
+        statement = "SELECT reference, other_money FROM recorded_donation WHERE source = '水滴公益' ORDER BY id"
+        said = [tuple(row) for row in session.execute(text(statement))]
+        wrong = [result.name for result in run_checks(session, checks.GIVING_CHECKS) if not result.is_ok]
+    assert said == [("A-1", "水滴自己的订单号"), ("B-9", "")]
+    assert (count("entry"), wrong) == (5, [])
+
+
+def test_one_platform_is_one_source_whatever_it_is_called(database: Database) -> None:
     factory.raising()
     content = factory.platform_file(*GOOD)
     factory.enter_batch(factory.uploaded(content))
-    other = factory.uploaded(content, source="水滴公益")
-    assert [one.verdict for one in judged(other).rows] == [Verdict.NEW] * 3
+    again = factory.uploaded(content, source="腾讯公益平台")
+    assert [one.verdict for one in judged(again).rows] == [Verdict.SEEN] * 3
 
 
 def test_a_confirmed_batch_is_booked_whole_with_the_files_hash(database: Database) -> None:

@@ -139,6 +139,58 @@ def test_the_same_reference_again_is_told_at_its_field(client: FlaskClient, data
     assert (answer.status_code, 'id="reference-err"' in answer.text) == (422, True)
 
 
+@pytest.mark.parametrize(
+    ("locale", "warned", "asked"),
+    [
+        ("en", "The same number stands elsewhere", "Say why this is other money"),
+        ("zh", "同一流水号另有记录", "请说明为什么这是另一笔钱"),
+    ],
+)
+def test_whoever_confirms_sees_the_same_number_under_another_source_and_says_why(
+    client: FlaskClient, database: Database, locale: str, warned: str, asked: str
+) -> None:
+    factory.raising()
+    first = factory.confirmed(source="中国农业银行", reference="JZ20261123-7")
+    again = factory.entered(source="云溪农商银行", reference="JZ20261123-7")
+    path = f"/{locale}/desk/recorded/{again.public_id}"
+    token = factory.sign_in(client)
+    page = client.get(path).text
+    assert (warned in page, str(first.public_id) in page, 'name="other_money"' in page) == (True, True, True)
+    answer = post(client, path, token, step="confirm", other_money=" ")
+    assert (answer.status_code, asked in answer.text, 'id="other_money-err"' in answer.text) == (422, True, True)
+    assert len(make.booked()) == 1
+    assert post(client, path, token, step="confirm", other_money="<b>Two slips</b>").status_code == 303
+    assert "&lt;b&gt;Two slips&lt;/b&gt;" in client.get(path).text
+    assert warned in client.get(f"/{locale}/desk/recorded/{first.public_id}").text
+    assert len(make.booked()) == 2
+
+
+def test_a_batch_with_numbers_of_another_source_says_so_before_it_is_confirmed(
+    client: FlaskClient, database: Database
+) -> None:
+    factory.raising()
+    first = factory.confirmed(reference="A-1")
+    batch = factory.uploaded(factory.platform_file("A-1,15,2026-11-20,yunxi,,", "A-2,3,2026-11-20,yunxi,,"))
+    path = f"/en/desk/recorded/batch/{batch.public_id}"
+    token = factory.sign_in(client)
+    assert "its number stands in the books under another source" in client.get(path).text
+    factory.enter_batch(batch)
+    page = client.get(path).text
+    assert ("One number of this batch stands" in page, str(first.public_id) in page) == (True, True)
+    assert post(client, path, token, step="confirm").status_code == 422
+    assert post(client, path, token, step="confirm", other_money="order numbers").status_code == 303
+    assert len(make.booked()) == 3
+
+
+def test_banks_that_were_named_before_are_offered(client: FlaskClient, database: Database) -> None:
+    factory.raising()
+    factory.entered(source="云溪农商银行")
+    factory.entered(source="别家的银行", campaign_ref="noise")
+    factory.sign_in(client)
+    page = client.get("/en/desk/recorded/new").text
+    assert ('<option value="云溪农商银行">' in page, "别家的银行" in page) == (True, False)
+
+
 def test_a_mistake_is_undone_on_its_page_by_two(client: FlaskClient, database: Database) -> None:
     factory.raising()
     made = factory.confirmed()
