@@ -302,7 +302,7 @@ LEGAL = {
     "Schools": ("云溪小学", "Yunxi School"),
     "How to look into the use": (
         "任何人都可以查询、复制本项目的使用记录：查看公开账本，下载CSV文件，"
-        "或联系云溪基金会索取：0745-1111111, books@example.org。",
+        "或联系云溪基金会索取：0745-1111111、books@example.org。",
         "Anybody may look up and copy this campaign’s records of use: in the public ledger, as a CSV file, "
         "or from Yunxi Foundation on request: 0745-1111111, books@example.org.",
     ),
