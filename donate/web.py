@@ -33,6 +33,7 @@ from donate.giving import (
     large_organiser,
     large_reviewer,
     official_organiser,
+    proof_donor,
     recorded_batch_organiser,
     recorded_donor,
     recorded_organiser,
@@ -71,7 +72,12 @@ def hang_doors(app: Flask, settings: Settings, take_message: webhooks.Take) -> N
         giving_public.ROUTES,
         auditing_public.ROUTES,
         settling_public.ROUTES,
-        bare=[*files_public.BARE_ROUTES, *auditing_public.BARE_ROUTES, *publiclog_public.BARE_ROUTES],
+        bare=[
+            *files_public.BARE_ROUTES,
+            *auditing_public.BARE_ROUTES,
+            *publiclog_public.BARE_ROUTES,
+            *proof_donor.BARE_ROUTES,
+        ],
     )
     hang(
         app,
@@ -82,6 +88,7 @@ def hang_doors(app: Flask, settings: Settings, take_message: webhooks.Take) -> N
         large_form_donor.ROUTES,
         large_donor.ROUTES,
         refund_donor.ROUTES,
+        proof_donor.ROUTES,
         sandbox_donor.ROUTES if settings.is_sandbox else (),
     )
     hang(app, "session", session.ROUTES)

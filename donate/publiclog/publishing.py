@@ -110,7 +110,7 @@ class Publisher:
     def _refuse_another_log(self, signed: tree.Signed | None, remembered: Checkpoint | None) -> None:
         origins = {remembered.origin} if remembered else set()
         if signed is not None:
-            origins.add(signed.note.decode().partition("\n")[0])
+            origins.add(signed.origin)
         for origin in sorted(origins - {self.sealer.origin}):
             raise OtherLog(key=self.sealer.origin, here=origin)
 

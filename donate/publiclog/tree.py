@@ -20,6 +20,11 @@ class Signed:
     root: bytes
     note: bytes
 
+    @property
+    def origin(self) -> str:
+        """The log's name for itself."""
+        return self.note.decode().partition("\n")[0]
+
 
 def newest(session: Session) -> Signed | None:
     """The newest signed checkpoint, published or not."""

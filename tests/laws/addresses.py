@@ -94,6 +94,8 @@ SAMPLES: dict[str, Sample] = {
     "donor.confirming": lambda world: {"secret": world.secret},
     "donor.monthly": lambda world: {"secret": world.monthly},
     "donor.receipt": lambda world: {"secret": world.secret},
+    "donor.proof": lambda world: {"secret": world.secret, "seq": world.log_index},
+    "donor.promise_note": lambda world: {"secret": world.secret, "place": 1},
     "donor.recorded_receipt": lambda world: {"secret": world.recorded.secret},
     "donor.official_request": lambda world: {"secret": world.recorded.secret},
     "donor.money_back": lambda world: {"secret": world.money_back.secret},
