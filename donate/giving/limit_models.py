@@ -35,12 +35,14 @@ class CheckoutTry(Base, kw_only=True):
 
 
 class DeclinedTry(Base, kw_only=True):
-    """One payment that the donor's bank refused, as a message of the provider said; kept for a day."""
+    """One payment that the donor's bank or wallet refused, as messages of the provider said; kept for a day."""
 
     __tablename__ = "declined_try"
 
     checkout_id: Mapped[int] = mapped_column(ForeignKey("checkout.id"), primary_key=True, autoincrement=False)
-    event_id: Mapped[str] = mapped_column(primary_key=True)
+    # The charge that was refused, so that it counts once however many messages tell of it; where none is named, the
+    # message. (The column's name is older than that.)
+    attempt: Mapped[str] = mapped_column("event_id", primary_key=True)
     declined_at: Mapped[datetime]
 
     __table_args__ = (Index("declined_try_declined_at_ix", "declined_at"),)

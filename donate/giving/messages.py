@@ -31,7 +31,7 @@ HANDLERS: dict[str, Handler] = {
     "payment_intent.payment_failed": declines.take_declined_event,
     "charge.updated": sync.take_charge_event,
     "invoice.paid": recurring_sync.take_invoice_event,
-    "invoice.payment_failed": recurring_sync.take_invoice_event,
+    "invoice.payment_failed": declines.take_refused_invoice_event,
     "customer.subscription.updated": recurring_sync.take_recurring_event,
     "customer.subscription.deleted": recurring_sync.take_recurring_event,
     "refund.created": refund_sync.take_charge_back_event,

@@ -65,8 +65,11 @@ def ask_to_stop(session: Session, public_id: UUID, reason: StopReason) -> None:
 def take_seen(session: Session, public_id: UUID, seen: RecurringSeen, asked_at: datetime) -> None:
     """Move a promise to where the provider says it stands; an answer older than the one we have changes nothing.
 
-    What has ended stays ended: the provider never takes such a one up again.
+    What has ended stays ended: the provider never takes such a one up again. What has not begun at the provider, since
+    every card was refused on its page, has not begun here; it may do so by another try, under another id perhaps.
     """
+    if seen.status == "pending":
+        return
     recurring = locked(session, public_id)
     if recurring.state == RecurringState.ENDED or (recurring.seen_at is not None and recurring.seen_at > asked_at):
         return

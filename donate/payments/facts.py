@@ -12,7 +12,7 @@ from uuid import UUID
 RefundStatus = Literal["pending", "succeeded", "failed", "canceled"]
 DisputeStatus = Literal["warning", "open", "won", "lost"]
 PayoutStatus = Literal["pending", "in_transit", "paid", "failed", "canceled"]
-RecurringStatus = Literal["active", "past_due", "ended"]
+RecurringStatus = Literal["pending", "active", "past_due", "ended"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +144,7 @@ class RecurringSeen:
 
     recurring_id: str  # the provider's id
     our_id: UUID | None
-    status: RecurringStatus
+    status: RecurringStatus  # pending while its first month was refused on the page, and for good if it never begins
     amount_minor: int
     currency: str
     is_ending: bool  # cancelled, but still to run until `paid_until`
@@ -168,6 +168,15 @@ class RecurringCharge:
     next_attempt_at: datetime | None
     paid_at: datetime | None
     period_from: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedMonth:
+    """Which month of which standing promise a refused payment was for. `charge_id` is the attempt that came last."""
+
+    our_id: UUID | None
+    is_first: bool  # tried on the provider's page, where a donor sits
+    charge_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

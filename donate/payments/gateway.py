@@ -21,6 +21,7 @@ from donate.payments.facts import (
     RecurringSeen,
     RefundRequest,
     RefundSeen,
+    RefusedMonth,
 )
 
 # A session must live 30 minutes at least, counted by the provider when the request arrives. One minute is for the
@@ -242,6 +243,10 @@ class Gateway(Protocol):
 
     def read_recurring_charge(self, invoice_id: str) -> RecurringCharge:
         """One month of a standing promise as it stands now."""
+        ...
+
+    def read_refused_month(self, *, intent_id: str | None = None, invoice_id: str | None = None) -> RefusedMonth | None:
+        """What a refused payment was for, by its intent or its invoice; None where it was for no standing promise."""
         ...
 
     def recurring_charges(self, recurring_id: str, since: datetime) -> Iterator[RecurringCharge]:

@@ -1,6 +1,7 @@
-"""Ten thousand attempts at trying out cards: how many pages they get, and what ordinary donors notice meanwhile.
+"""Trying out stolen cards: how many pages the attempts get, and what ordinary donors notice meanwhile.
 
-Time is played: twenty attempts a second, all within one window of the limits. Each page that an attacker gets is used
+Some hundred attempts in every run, ten thousand in the long one; by payments that are made once, and by first months of
+standing promises. Time is played: twenty attempts a second, all within one window of the limits. Each page that an attacker gets is used
 for one card, which its bank refuses. A patient attacker waits as the challenge asks; others do not understand it.
 Every fiftieth attempt five donors give and pay: in the attacker's own network by wallet and by card, at the attacker's very
 address by card, and elsewhere by card to the attacked campaign and to another. A donor who is asked waits and confirms.
@@ -24,8 +25,9 @@ from donate.payments.sandbox import outcomes
 from donate.settings import Settings
 from tests.giving import factories as make
 
-ATTEMPTS = 10_000
+ATTEMPTS, FEW = 10_000, 80
 EVERY = timedelta(milliseconds=50)
+POST_AFTER = 5  # attempts: messages are a quarter of a second on their way
 BEGINS = datetime(2026, 11, 24, 12, tzinfo=UTC)
 HOME = "203.0.113"  # the attacker's network, where others give as well
 PATIENCE = timedelta(seconds=6)
@@ -43,6 +45,7 @@ class Attack:
     addresses: list[str]
     browsers: int
     is_patient: bool
+    rhythm: str = "once"
     pages: int = 0
     refused: Counter[int] = field(default_factory=Counter)
     donors: dict[str, Counter[str]] = field(default_factory=dict)
@@ -56,6 +59,7 @@ class Attack:
                 if number % 50 == 25:
                     for who, address, campaign, method in donors(number):
                         self._donor(who, address, campaign, method)
+                if number % POST_AFTER == 0:
                     make.deliver(self.client, self.settings)
 
     def _attempt(self, address: str, browser: str) -> None:
@@ -63,7 +67,7 @@ class Attack:
         while self.waiting and self.waiting[0][0] <= now:
             _, *came_from, form = self.waiting.pop(0)
             self._card(self._send("yunxi", came_from[0], came_from[1], form), form, *came_from)
-        form = self._form("yunxi", "card")
+        form = self._form("yunxi", "card") | {"rhythm": self.rhythm}
         self._card(self._send("yunxi", address, browser, form), form, address, browser)
 
     def _card(self, answer: TestResponse, form: dict[str, str], address: str, browser: str) -> None:
@@ -72,7 +76,6 @@ class Attack:
             self.pages += 1
             with transaction() as session:
                 outcomes.decline(session, make.MERCHANT, newest_session())
-            make.deliver(self.client, self.settings)
         elif answer.status_code == 422 and self.is_patient and "stamp" not in form:
             self.waiting.append((clock.now() + PATIENCE, address, browser, form | {"stamp": stamp_in(answer)}))
         else:
@@ -123,7 +126,49 @@ def stamp_in(answer: TestResponse) -> str:
     return answer.text.partition('name="stamp" value="')[2].partition('"')[0]
 
 
+def attacked(
+    client: FlaskClient,
+    settings: Settings,
+    attempts: int,
+    addresses: list[str],
+    browsers: int,
+    patient: bool,
+    rhythm: str,
+) -> tuple[Attack, str]:
+    """The attack after so many attempts, and its figures in words."""
+    with clock.frozen_at(BEGINS):
+        make.raising()
+        make.raising("datang", beside="yunxi")
+    attack = Attack(client, settings, addresses, browsers, patient, rhythm)
+    attack.run(attempts)
+    told = [f"{attempts} {rhythm}, {len(addresses)} addresses, {browsers} browsers, {patient=}: {attack.pages} pages,"]
+    told.append(f"refused {dict(attack.refused)}")
+    told += [f"\n  {who}: {dict(noticed)}" for who, noticed in attack.donors.items()]
+    return attack, " ".join(told)
+
+
+def assert_donors_go_on(attack: Attack) -> None:
+    assert set(attack.donors["card, elsewhere, other campaign"]) == {"nothing"}
+    assert set(attack.donors["wallet, same network, same campaign"]) == {"nothing"}
+    for who in ("card, elsewhere, same campaign", "card, same network, other campaign"):
+        assert "refused" not in attack.donors[who], who
+
+
+@pytest.mark.parametrize(
+    ("addresses", "browsers", "most", "rhythm"),
+    [(ONE_ADDRESS, 1, 20, "once"), (ONE_ADDRESS, 1, 20, "monthly"), (MANY_ADDRESSES, FEW, 30, "monthly")],
+    ids=["one address", "one address, monthly", "1,000 addresses, monthly"],
+)
+def test_some_hundred_attempts(
+    client: FlaskClient, settings: Settings, addresses: list[str], browsers: int, most: int, rhythm: str
+) -> None:
+    attack, told = attacked(client, settings, FEW, addresses, browsers, True, rhythm)
+    assert 0 < attack.pages <= most, told
+    assert_donors_go_on(attack)
+
+
 @pytest.mark.long
+@pytest.mark.parametrize("rhythm", ["once", "monthly"])
 @pytest.mark.parametrize("is_patient", [False, True], ids=["impatient", "patient"])
 @pytest.mark.parametrize(
     ("addresses", "browsers", "most"),
@@ -138,21 +183,10 @@ def test_ten_thousand_attempts(
     browsers: int,
     most: int,
     is_patient: bool,
+    rhythm: str,
 ) -> None:
-    with clock.frozen_at(BEGINS):
-        make.raising()
-        make.raising("datang", beside="yunxi")
-    attack = Attack(client, settings, addresses, browsers, is_patient)
-    attack.run(ATTEMPTS)
+    attack, told = attacked(client, settings, ATTEMPTS, addresses, browsers, is_patient, rhythm)
     with capsys.disabled():
-        print(
-            f"\n{len(addresses)} addresses, {browsers} browsers, patient={is_patient}: {attack.pages} pages,", end=" "
-        )
-        print(f"refused {dict(attack.refused)}")
-        for who, noticed in attack.donors.items():
-            print(f"  {who}: {dict(noticed)}")
+        print(f"\n{told}")
     assert attack.pages <= most
-    assert set(attack.donors["card, elsewhere, other campaign"]) == {"nothing"}
-    assert set(attack.donors["wallet, same network, same campaign"]) == {"nothing"}
-    for who in ("card, elsewhere, same campaign", "card, same network, other campaign"):
-        assert "refused" not in attack.donors[who], who
+    assert_donors_go_on(attack)

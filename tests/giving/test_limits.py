@@ -182,9 +182,12 @@ def declined(client: FlaskClient, settings: Settings, times: int, *, address: st
     make.deliver(client, settings)
 
 
-def test_a_page_on_which_card_after_card_is_refused_is_closed(client: FlaskClient, settings: Settings) -> None:
+@pytest.mark.parametrize("rhythm", ["once", "monthly"])
+def test_a_page_on_which_card_after_card_is_refused_is_closed(
+    client: FlaskClient, settings: Settings, rhythm: str
+) -> None:
     make.raising()
-    declined(client, settings, MOST_OF_A_CHECKOUT - 1)
+    declined(client, settings, MOST_OF_A_CHECKOUT - 1, rhythm=rhythm)
     assert make.only_checkout().state == "open"
     with transaction() as session:
         outcomes.decline(session, make.MERCHANT, make.only_checkout().session_id or "")
@@ -192,27 +195,32 @@ def test_a_page_on_which_card_after_card_is_refused_is_closed(client: FlaskClien
     make.deliver(client, settings)
     assert make.only_checkout().state == "expired"
     assert count_of("declined_try") == MOST_OF_A_CHECKOUT
+    with pytest.raises(outcomes.SessionOver), transaction() as session:
+        outcomes.decline(session, make.MERCHANT, make.only_checkout().session_id or "")
 
 
-def test_a_message_that_comes_twice_counts_once(client: FlaskClient, settings: Settings) -> None:
+@pytest.mark.parametrize("rhythm", ["once", "monthly"])
+def test_a_message_that_comes_twice_counts_once(client: FlaskClient, settings: Settings, rhythm: str) -> None:
     make.raising()
-    declined(client, settings, 1)
+    declined(client, settings, 1, rhythm=rhythm)
     with transaction() as session:
         session.execute(text("UPDATE provider_event SET outcome = 'failed'"))
     inbox.retry_waiting(merchant_of, handlers(settings))
     assert count_of("declined_try") == 1
 
 
-def test_a_refused_card_echoes_no_reason_of_its_bank(client: FlaskClient, settings: Settings) -> None:
+@pytest.mark.parametrize("rhythm", ["once", "monthly"])
+def test_a_refused_card_echoes_no_reason_of_its_bank(client: FlaskClient, settings: Settings, rhythm: str) -> None:
     make.raising()
-    declined(client, settings, 1)
+    declined(client, settings, 1, rhythm=rhythm)
     page = client.get(f"/en/paid/{make.only_checkout().secret}")
     assert page.status_code == 200
     assert not any(word in page.text for word in ("declined", "generic", "insufficient", "code"))
 
 
+@pytest.mark.parametrize("rhythm", ["once", "monthly"])
 def test_cards_refused_from_many_networks_pause_cards_there_and_nothing_else(
-    client: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch, rhythm: str
 ) -> None:
     make.raising()
     make.raising("datang", beside="yunxi")
@@ -220,7 +228,7 @@ def test_cards_refused_from_many_networks_pause_cards_there_and_nothing_else(
     start = clock.now()
     for network in range(2):
         with clock.frozen_at(start + timedelta(seconds=3 * network)):
-            declined(client, settings, 2, address=f"10.0.{network}.1")
+            declined(client, settings, 2, address=f"10.0.{network}.1", rhythm=rhythm)
     with clock.frozen_at(start + timedelta(seconds=9)):
         paused = send(client, address="192.0.2.1", method="card")
         assert (paused.status_code, "rests for this campaign" in paused.text) == (409, True)
@@ -229,13 +237,14 @@ def test_cards_refused_from_many_networks_pause_cards_there_and_nothing_else(
         assert client.post("/en/give/datang", data=other).status_code == 303
 
 
+@pytest.mark.parametrize("rhythm", ["once", "monthly"])
 def test_one_network_alone_pauses_nothing(
-    client: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, settings: Settings, monkeypatch: pytest.MonkeyPatch, rhythm: str
 ) -> None:
     make.raising()
     monkeypatch.setattr(brakes, "PAUSES_AT", 4)
     monkeypatch.setattr(brakes, "MOST_OF_A_NETWORK", 3)
-    declined(client, settings, 9)
+    declined(client, settings, 9, rhythm=rhythm)
     with clock.frozen_at(clock.now() + timedelta(seconds=9)):
         assert send(client, address="192.0.2.1", method="card").status_code == 303
 

@@ -1,7 +1,8 @@
 """What a subscription does in time: a month begins and the card is charged, or refuses and is tried again, or it ends.
 
 A refused card is tried again after three, five and seven days, as the real one may be set to; after that the
-subscription ends. Tests let time pass by the clock (`ripening.ripen`) or by `pass_month`.
+subscription ends. Refused on the page itself, before any month was paid, the subscription stays incomplete, and only its
+donor tries again, with another card. Tests let time pass by the clock (`ripening.ripen`) or by `pass_month`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,21 +14,49 @@ from donate import clock
 from donate.payments.models import SandboxObject
 from donate.payments.sandbox import customers, invoices, objects, store, subscriptions
 from donate.payments.sandbox.objects import Body
+from donate.payments.sandbox.store import Cause
 
 FEE_AFTER = timedelta(seconds=2)
 RETRY_AFTER = (timedelta(days=3), timedelta(days=5), timedelta(days=7))
 
-_DECLINED = {
-    "code": "card_declined",
-    "decline_code": "generic_decline",
-    "doc_url": "https://stripe.com/docs/error-codes/card-declined",
-    "message": "Your card was declined.",
-    "type": "card_error",
-}
-
 
 def begin(session: Session, checkout: SandboxObject, now: datetime) -> Body:
     """The donor has paid on a page in subscription mode; what its session shows from now on."""
+    row, invoice = _started(session, checkout, "active", now)
+    row.ripe_at = subscriptions.period_of(row.body)[1]
+    _attempt(session, row, invoice, now, is_paid=True)
+    if row.body["status"] == "incomplete":
+        subscriptions.updated(session, row, store.change(row, status="active"), now)
+    return {"customer": row.body["customer"], "subscription": row.object_id, "invoice": invoice.object_id}
+
+
+def refuse(session: Session, checkout: SandboxObject, now: datetime) -> None:
+    """The bank says no to the first month, on the page; the page names nothing of it before somebody has paid."""
+    row, invoice = _started(session, checkout, "incomplete", now)
+    _attempt(session, row, invoice, now, is_paid=False)
+
+
+def give_up(session: Session, checkout: SandboxObject, now: datetime, cause: Cause | None = None) -> None:
+    """The page is over and nobody has paid: what was begun on it never begins."""
+    begun = _found(session, checkout)
+    if begun is None:
+        return
+    row, invoice = begun
+    moment = int(now.timestamp())
+    times = {**invoice.body["status_transitions"], "voided_at": moment}
+    store.change(invoice, status="void", auto_advance=False, status_transitions=times)
+    store.emit(session, row.merchant, "invoice.voided", invoice.body, now, cause=cause)
+    previous = store.change(row, status="incomplete_expired", ended_at=moment)
+    subscriptions.updated(session, row, previous, now, cause)
+
+
+def _started(
+    session: Session, checkout: SandboxObject, status: str, now: datetime
+) -> tuple[SandboxObject, SandboxObject]:
+    """Subscription and open invoice of a page: made in this state at the first try, kept for the next."""
+    begun = _found(session, checkout)
+    if begun is not None:
+        return begun
     customer = customers.create(session, checkout.merchant, checkout.body, now)
     body = subscriptions.subscription(
         checkout.body,
@@ -44,13 +73,22 @@ def begin(session: Session, checkout: SandboxObject, now: datetime) -> Body:
         "months": 1,
         "card_fails": False,
     }
-    row = store.add(session, checkout.merchant, body, now, private=private)
-    row.ripe_at = subscriptions.period_of(body)[1]
+    row = store.add(session, checkout.merchant, {**body, "status": status}, now, private=private)
     store.emit(session, row.merchant, "customer.subscription.created", row.body, now)
     invoice = _open_invoice(session, row, now)
     store.change(row, latest_invoice=invoice.object_id)
-    _attempt(session, row, invoice, now)
-    return {"customer": customer.object_id, "subscription": row.object_id, "invoice": invoice.object_id}
+    checkout.private = {**checkout.private, "begun": [row.object_id, invoice.object_id]}
+    return row, invoice
+
+
+def _found(session: Session, checkout: SandboxObject) -> tuple[SandboxObject, SandboxObject] | None:
+    if "begun" not in checkout.private:
+        return None
+    kinds = zip(("subscription", "invoice"), checkout.private["begun"], strict=True)
+    row, invoice = (store.find(session, checkout.merchant, kind, one, lock=True) for kind, one in kinds)
+    assert row is not None
+    assert invoice is not None
+    return row, invoice
 
 
 def renew(session: Session, row: SandboxObject, now: datetime) -> None:
@@ -70,7 +108,7 @@ def renew(session: Session, row: SandboxObject, now: datetime) -> None:
     invoice = _open_invoice(session, row, now)
     previous |= store.change(row, latest_invoice=invoice.object_id)
     subscriptions.updated(session, row, previous, now)
-    _attempt(session, row, invoice, now)
+    _attempt(session, row, invoice, now, is_paid=not row.private["card_fails"])
 
 
 def retry(session: Session, invoice: SandboxObject, now: datetime) -> None:
@@ -81,7 +119,7 @@ def retry(session: Session, invoice: SandboxObject, now: datetime) -> None:
     subscription_id = invoice.body["parent"]["subscription_details"]["subscription"]
     row = store.find(session, invoice.merchant, "subscription", subscription_id, lock=True)
     assert row is not None
-    _attempt(session, row, invoice, now)
+    _attempt(session, row, invoice, now, is_paid=not row.private["card_fails"])
 
 
 def pass_month(session: Session, merchant: str, subscription_id: str) -> None:
@@ -130,9 +168,8 @@ def _intent_facts(invoice: Body) -> Body:
     return {"amount_total": invoice["amount_due"], "currency": invoice["currency"], "payment_method_types": ["card"]}
 
 
-def _attempt(session: Session, row: SandboxObject, invoice: SandboxObject, now: datetime) -> None:
+def _attempt(session: Session, row: SandboxObject, invoice: SandboxObject, now: datetime, *, is_paid: bool) -> None:
     """One try to charge the card for an invoice. The charge names neither: only the invoice's payment does."""
-    is_paid = not row.private["card_fails"]
     intent = store.find(session, row.merchant, "payment_intent", invoice.private["intent"], lock=True)
     assert intent is not None
     charge = objects.charge(intent.body, "card", is_paid=is_paid, email=row.private["email"], created=now)
@@ -193,9 +230,10 @@ def _paid(
 def _refused(
     session: Session, row: SandboxObject, invoice: SandboxObject, intent: SandboxObject, charge: Body, now: datetime
 ) -> None:
-    store.change(intent, latest_charge=charge["id"], last_payment_error={**_DECLINED, "charge": charge["id"]})
-    tried = invoice.body["attempt_count"] + 1
-    again_at = now + RETRY_AFTER[tried - 1] if tried <= len(RETRY_AFTER) else None
+    error = objects.payment_error("card", charge["id"])
+    store.change(intent, latest_charge=charge["id"], last_payment_error=error)
+    tried, is_begun = invoice.body["attempt_count"] + 1, row.body["status"] != "incomplete"
+    again_at = now + RETRY_AFTER[tried - 1] if is_begun and tried <= len(RETRY_AFTER) else None
     store.change(
         invoice,
         attempt_count=tried,
@@ -206,8 +244,10 @@ def _refused(
     invoice.ripe_at = again_at
     disturbance = row.private["disturbance"]
     store.emit(session, row.merchant, "charge.failed", charge, now)
-    store.emit(session, row.merchant, "payment_intent.payment_failed", intent.body, now)
+    store.emit(session, row.merchant, "payment_intent.payment_failed", intent.body, now, disturbance=disturbance)
     store.emit(session, row.merchant, "invoice.payment_failed", invoice.body, now, disturbance=disturbance)
+    if not is_begun:
+        return
     if again_at is None:
         subscriptions.end(session, row, "payment_failed", now)
     elif row.body["status"] == "active":

@@ -45,6 +45,9 @@ def decline(session: Session, merchant: str, session_id: str, method: str = "car
     """The bank says no, or a wallet's owner; the session stays open for another try. Raises SessionOver."""
     now = clock.now()
     row = open_session(session, merchant, session_id, now)
+    if row.body["mode"] == "subscription":
+        billing.refuse(session, row, now)
+        return row
     intent = intent_of(session, row, now)
     charge = objects.charge(intent.body, method, is_paid=False, email=row.body["customer_email"], created=now)
     store.add(session, merchant, charge, now)
@@ -64,6 +67,7 @@ def expire(session: Session, row: SandboxObject, now: datetime, cause: Cause | N
         changes: dict[str, Any] = {"status": "canceled", "cancellation_reason": "automatic", "next_action": None}
         store.change(intent, canceled_at=int(now.timestamp()), **changes)
         store.emit(session, row.merchant, "payment_intent.canceled", intent.body, now, cause=cause)
+    billing.give_up(session, row, now, cause)
     store.emit(
         session, row.merchant, "checkout.session.expired", row.body, now, cause=cause, disturbance=_disturbance(row)
     )
@@ -90,8 +94,7 @@ def intent_of(session: Session, row: SandboxObject, now: datetime) -> SandboxObj
     if intent is None:
         body = objects.intent(row.body, row.private["intent_metadata"], now)
         intent = store.add(session, row.merchant, body, now)
-        if row.body["mode"] == "payment":  # a session in subscription mode names its subscription and invoice only
-            store.change(row, payment_intent=body["id"])
+        store.change(row, payment_intent=body["id"])
         store.emit(session, row.merchant, "payment_intent.created", body, now)
     return intent
 

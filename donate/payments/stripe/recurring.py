@@ -9,9 +9,10 @@ from datetime import datetime
 from uuid import UUID
 
 import stripe
+from stripe.params import InvoicePaymentListParams
 
 from donate.payments.events import as_uuid
-from donate.payments.facts import RecurringCharge, RecurringSeen, RecurringStatus
+from donate.payments.facts import RecurringCharge, RecurringSeen, RecurringStatus, RefusedMonth
 from donate.payments.gateway import NoSuchSession, ProviderRefused
 from donate.payments.stripe.words import id_of, in_our_words, moment
 
@@ -22,10 +23,11 @@ _STATUS: dict[str, RecurringStatus] = {
     "trialing": "active",
     "past_due": "past_due",
     "unpaid": "past_due",
-    "incomplete": "past_due",
     "paused": "past_due",
     "canceled": "ended",
-    "incomplete_expired": "ended",
+    # The first month was refused on the page, which stays open for another card: nothing has begun, and nothing ends.
+    "incomplete": "pending",
+    "incomplete_expired": "pending",
 }
 
 
@@ -54,6 +56,16 @@ class RecurringCalls:
             invoice = self._client.v1.invoices.retrieve(invoice_id)
             charge = self.charge_of_invoice(invoice_id) if invoice.status == "paid" else None
         return recurring_charge(invoice, charge)
+
+    def read_refused_month(self, *, intent_id: str | None = None, invoice_id: str | None = None) -> RefusedMonth | None:
+        asked: InvoicePaymentListParams = {"limit": 1, "expand": ["data.invoice", "data.payment.payment_intent"]}
+        if intent_id is not None:
+            asked["payment"] = {"type": "payment_intent", "payment_intent": intent_id}
+        if invoice_id is not None:
+            asked["invoice"] = invoice_id
+        with in_our_words():
+            found = self._client.v1.invoice_payments.list(asked).data
+        return refused_month(found[0]) if found else None
 
     def recurring_charges(self, recurring_id: str, since: datetime) -> Iterator[RecurringCharge]:
         with in_our_words():
@@ -98,6 +110,22 @@ def recurring_seen(subscription: stripe.Subscription) -> RecurringSeen:
         is_ending=status != "ended" and (subscription.cancel_at_period_end or subscription.cancel_at is not None),
         has_failed=details is not None and details.reason == "payment_failed",
         paid_until=moment(until),
+    )
+
+
+def refused_month(payment: stripe.InvoicePayment) -> RefusedMonth | None:
+    """`payment` with its invoice and intent expanded."""
+    invoice, intent = payment.invoice, payment.payment.payment_intent
+    if not isinstance(invoice, stripe.Invoice) or invoice.parent is None:
+        return None
+    details = invoice.parent.subscription_details
+    if details is None:
+        return None
+    metadata = details.metadata.to_dict() if details.metadata else {}
+    return RefusedMonth(
+        our_id=as_uuid(metadata.get("recurring")),
+        is_first=invoice.billing_reason == "subscription_create",
+        charge_id=id_of(intent.latest_charge) if isinstance(intent, stripe.PaymentIntent) else None,
     )
 
 
