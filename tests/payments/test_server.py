@@ -1,6 +1,7 @@
 """The sandbox over real HTTP, for the SDK and for a client that knows nothing of it."""
 
 import json
+import time
 from collections.abc import Iterator
 from http.client import RemoteDisconnected
 from urllib.error import HTTPError
@@ -12,7 +13,7 @@ import stripe
 from donate.db import Database, transaction
 from donate.payments.sandbox import keys, trouble
 from donate.payments.sandbox.server import serving
-from donate.payments.stripe import API_VERSION
+from donate.payments.stripe import API_VERSION, client
 from donate.settings import Settings
 from tests.payments import factories as make
 
@@ -50,3 +51,29 @@ def test_a_lost_answer_is_a_closed_connection(address: str, settings: Settings) 
         trouble.break_next(own, "lunch", trouble.Breakage.LOST)
     with pytest.raises(RemoteDisconnected):
         urlopen(Request(f"{address}/v1/balance", headers={"Authorization": f"Bearer {key(settings)}"}))
+
+
+def test_a_hung_answer_is_ended_by_the_clients_time_outs_and_its_key_makes_one_session(
+    address: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "READ_SECONDS", 0.3)
+    sdk = stripe.StripeClient(
+        key(settings),
+        base_addresses={"api": address},
+        stripe_version=API_VERSION,
+        max_network_retries=2,
+        http_client=client.patient_client(),
+    )
+    with transaction() as own:
+        trouble.break_next(own, "lunch", trouble.Breakage.HUNG, times=2)
+    begun = time.monotonic()
+    made = sdk.v1.checkout.sessions.create(make.sdk_params())
+    assert 0.6 <= time.monotonic() - begun < 20
+    assert [found.id for found in sdk.v1.checkout.sessions.list().data] == [made.id]
+    with transaction() as own:
+        trouble.break_next(own, "lunch", trouble.Breakage.HUNG, times=3)
+    params, options = make.sdk_params(), {"idempotency_key": "the same"}
+    with pytest.raises(stripe.APIConnectionError):
+        sdk.v1.checkout.sessions.create(params, options)
+    again = sdk.v1.checkout.sessions.create(params, options)
+    assert [found.id for found in sdk.v1.checkout.sessions.list().data] == [again.id, made.id]

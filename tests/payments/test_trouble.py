@@ -1,11 +1,13 @@
 """Calls that fail on demand, a post that is unreliable by a seed, an endpoint that is off for a time."""
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+import stripe
 
 from donate import clock
 from donate.db import Database, bind, transaction
@@ -17,6 +19,7 @@ from donate.payments.models import SandboxDelivery
 from donate.payments.sandbox import deliveries, disputes, outcomes, refunds, store, trouble
 from donate.payments.sandbox.store import DELIVERED_KINDS
 from donate.payments.sandbox.trouble import Breakage
+from donate.payments.stripe import client
 from donate.settings import Settings
 from tests.payments import factories as make
 
@@ -61,6 +64,54 @@ def test_a_lost_answer_was_carried_out_once(database: Database, settings: Settin
     assert refunded(settings, charge_id) == 500
     assert gateway.refund(request).our_id == request.public_id
     assert refunded(settings, charge_id) == 500
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Our client with a read time-out of a fraction of a second."""
+    monkeypatch.setattr(client, "READ_SECONDS", 0.3)
+    return 0.3
+
+
+def test_our_client_waits_two_seconds_for_a_connection_and_ten_for_an_answer(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, object] = {}
+
+    class Recorded(stripe.RequestsClient):
+        def __init__(self, **options: object) -> None:
+            given.update(options)
+            super().__init__()
+
+    monkeypatch.setattr(stripe, "RequestsClient", Recorded)
+    client.client_for("sk_test_1", livemode=False)
+    assert given == {"timeout": (2, 10)}
+
+
+def test_a_call_that_hangs_is_ended_by_our_time_out_and_carried_out_once(
+    database: Database, settings: Settings, impatient: float
+) -> None:
+    gateway, charge_id = gateway_for(make.merchant(), settings), make.paid_charge(settings)
+    plan(Breakage.HUNG)
+    begun = time.monotonic()
+    gateway.refund(make.refund_request(charge_id, 500))
+    assert impatient <= time.monotonic() - begun < 20
+    assert refunded(settings, charge_id) == 500
+
+
+def test_a_provider_that_goes_on_hanging_is_given_up_and_the_same_request_is_one_object(
+    database: Database, settings: Settings, impatient: float
+) -> None:
+    gateway, charge_id = gateway_for(make.merchant(), settings), make.paid_charge(settings)
+    plan(Breakage.HUNG, 3)
+    request = make.refund_request(charge_id, 500)
+    begun = time.monotonic()
+    with pytest.raises(ProviderUnavailable):
+        gateway.refund(request)
+    assert time.monotonic() - begun >= 3 * impatient, "the first try and two more"
+    found = gateway.refund(request)
+    assert found.our_id == request.public_id
+    assert [seen.refund_id for seen in gateway.read_charge(charge_id).refunds] == [found.refund_id]
 
 
 def test_a_busy_provider_is_not_asked_again_at_once(database: Database, settings: Settings) -> None:

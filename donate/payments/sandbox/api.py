@@ -29,12 +29,13 @@ from donate.payments.sandbox import (
     trouble,
 )
 from donate.payments.sandbox import parameters as p
-from donate.payments.sandbox.faults import Fault, NoAnswer
+from donate.payments.sandbox.faults import Fault, HungAnswer, NoAnswer
 from donate.payments.sandbox.listing import expanded
 from donate.payments.sandbox.objects import Body
 from donate.payments.sandbox.request import Request
 from donate.payments.sandbox.sent import as_sent
 from donate.payments.sandbox.store import Cause
+from donate.payments.sandbox.trouble import Breakage
 from donate.payments.stripe import API_VERSION
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class SandboxApi:
         self._base_url = base_url
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Raises NoAnswer where none is to arrive: whoever serves this ends the connection."""
+        """Raises NoAnswer where none is to arrive: whoever serves this ends the connection, or lets it hang."""
         request_id = "req_" + secrets.token_hex(7)
         headers = {"Content-Type": "application/json", "Request-Id": request_id, "Stripe-Version": API_VERSION}
         headers["Date"] = format_datetime(clock.now(), usegmt=True)
@@ -109,8 +110,8 @@ class SandboxApi:
             if key is not None:
                 headers["Idempotency-Key"] = key
             answer = _answer(request)
-            if answer.is_lost:
-                raise NoAnswer
+            if answer.lost_by is not None:
+                raise HungAnswer if answer.lost_by is Breakage.HUNG else NoAnswer
             status, content = answer.status, answer.content
             if answer.is_replayed:
                 headers["Idempotent-Replayed"] = "true"
@@ -154,12 +155,12 @@ class SandboxApi:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """`is_replayed`: it was given before, under this idempotency key. `is_lost`: it never arrives."""
+    """`is_replayed`: it was given before, under this idempotency key. `lost_by`: why it never arrives."""
 
     status: int
     content: str
     is_replayed: bool = False
-    is_lost: bool = False
+    lost_by: Breakage | None = None
 
 
 def _answer(request: Request) -> Answer:
@@ -173,12 +174,12 @@ def _answer(request: Request) -> Answer:
         if key is not None:
             earlier = _earlier(session, request, key)
             if earlier is not None:
-                return replace(earlier, is_lost=breakage is not None)
+                return replace(earlier, lost_by=breakage)
         ripening.ripen(session, request.now, request.merchant.ref)
         status, content = _carried_out(session, request, route, captured)
         if key is not None:
             session.add(_reply(request, key, status, content))
-    return Answer(status=status, content=content, is_lost=breakage is not None)
+    return Answer(status=status, content=content, lost_by=breakage)
 
 
 def _carried_out(session: Session, request: Request, route: Route, captured: tuple[Any, ...]) -> tuple[int, str]:

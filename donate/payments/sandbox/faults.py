@@ -7,6 +7,10 @@ class NoAnswer(Exception):
     """The connection ends without an answer, whether the call was carried out or not."""
 
 
+class HungAnswer(NoAnswer):
+    """The connection stays open and nothing comes: only the caller's own patience ends it."""
+
+
 class Fault(Exception):
     """An error answer. `is_kept`: execution had begun, so a retry under the same idempotency key meets it again."""
 

@@ -4,9 +4,10 @@
         stripe.StripeClient(key, base_addresses={"api": base}, stripe_version=API_VERSION)
 
 The key of an account is `keys.api_key(secret_key, merchant)`; `donate sandbox serve` prints them. A call that gets no
-answer (`trouble.Breakage.UNREACHED`, `LOST`) finds its connection closed.
+answer (`trouble.Breakage.UNREACHED`, `LOST`) finds its connection closed; one that hangs (`HUNG`) finds it open and waits.
 """
 
+import select
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,11 +15,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from donate.db import Database, bind
 from donate.payments.sandbox.api import SandboxApi
-from donate.payments.sandbox.faults import NoAnswer
+from donate.payments.sandbox.faults import HungAnswer, NoAnswer
 from donate.payments.sandbox.wsgi import call
 
 HOST = "127.0.0.1"
 _LONGEST_BODY = 1 << 20
+_LONGEST_SILENCE = 60  # seconds; far longer than our own client waits
 
 
 class SandboxServer(ThreadingHTTPServer):
@@ -60,6 +62,10 @@ class _Handler(BaseHTTPRequestHandler):
         bind(self.server.database)  # a thread begins without one
         try:
             status, headers, content = call(self.server.api, self.command, self.path, dict(self.headers), body)
+        except HungAnswer:
+            self.close_connection = True
+            select.select([self.connection], [], [], _LONGEST_SILENCE)  # until the caller has gone
+            return
         except NoAnswer:
             self.close_connection = True
             return

@@ -25,13 +25,14 @@ TROUBLE = "trouble"
 
 
 class Breakage(StrEnum):
-    """What happens to a call. Only LOST is carried out; after the others nothing has happened."""
+    """What happens to a call. Only LOST and HUNG are carried out; after the others nothing has happened."""
 
     CONFLICT = "conflict"  # 409 lock_timeout: the object is in use; the SDK tries again by itself
     RATE_LIMIT = "rate_limit"  # 429: too many calls
     SERVER_ERROR = "server_error"  # 500: broken on their side; the SDK tries again by itself
-    UNREACHED = "unreached"  # no connection, or no answer in time, and the call never began
-    LOST = "lost"  # carried out, but the answer never arrived
+    UNREACHED = "unreached"  # no connection: told at once, and the call never began
+    LOST = "lost"  # carried out, but the connection was cut before the answer
+    HUNG = "hung"  # carried out, but the answer never comes, and whoever asked waits for as long as they want
 
 
 _FAULTS = {
