@@ -1,91 +1,16 @@
 """The sandbox's objects are what the SDK's own annotations say, and the check that says so catches faults."""
 
-import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
-from sqlalchemy import select
 
-from donate import clock
-from donate.db import Database, transaction
-from donate.payments.models import SandboxObject
 from donate.payments.sandbox import (
     api,
-    disputes,
-    keys,
-    movements,
-    outcomes,
-    payouts,
-    refunds,
-    ripening,
-    trouble,
-    wallets,
 )
-from donate.payments.sandbox.wsgi import call
 from donate.settings import Settings
-from tests.payments import factories as make
 from tests.payments.annotations import faults_of
-
-Body = dict[str, Any]
-
-_OURS = (movements.SCHEDULE, trouble.TROUBLE, wallets.ATTEMPT)  # rows of the sandbox that no route shows
-
-
-def pass_time(*days: int) -> None:
-    """Let everything happen that is due by those days from now."""
-    for day in days:
-        with make.later(days=day), transaction() as own:
-            for _ in range(10):
-                if not ripening.ripen(own, clock.now()):
-                    break
-
-
-@pytest.fixture
-def world(database: Database, settings: Settings) -> list[Body]:
-    """Every object and event of a small world in which everything happens once."""
-    for method in ("alipay", "wechat_pay", "card"):
-        _, session, _ = make.opened(settings, email="donor@example.org")
-        with transaction() as own:
-            outcomes.decline(own, "lunch", session.session_id)
-        with transaction() as own:
-            outcomes.pay(own, "lunch", session.session_id, method)
-    make.opened(settings)
-    failing, waiting, won, lost, asked, warned = (make.paid_charge(settings) for _ in range(6))
-    wallet = make.paid_charge(settings, method="alipay")
-    with transaction() as own:
-        refunds.fail_refund(own, "lunch", refunds.refund_in_dashboard(own, "lunch", failing, 300).object_id)
-        refund = refunds.refund_in_dashboard(own, "lunch", waiting, 300, awaits_receiver=True).object_id
-        refunds.refund_in_dashboard(own, "lunch", waiting, 100, awaits_receiver=True)
-        refunds.cancel_refund(own, "lunch", refund)
-        refunds.refund_in_dashboard(own, "lunch", wallet)
-        disputes.close_dispute(own, "lunch", disputes.open_dispute(own, "lunch", won).object_id, won=True)
-        disputes.close_dispute(own, "lunch", disputes.open_dispute(own, "lunch", lost).object_id, won=False)
-        inquiry = disputes.open_dispute(own, "lunch", asked, is_inquiry=True).object_id
-        disputes.answer_dispute(own, "lunch", inquiry)
-        disputes.escalate_dispute(own, "lunch", inquiry)
-        disputes.warn_of_fraud(own, "lunch", warned)
-        refunds.refund_in_dashboard(own, "lunch", warned, reason="fraudulent")
-    subscribe(settings)
-    # The dispute's fees are more than all that was given: a few large donations, so that there is something to pay out.
-    for _ in range(3):
-        make.paid_charge(settings, 4_000_000)
-    pass_time(1, 9, 10, 11, 14, 40)
-    with make.later(days=41), transaction() as own:
-        paid = own.scalars(select(SandboxObject).where(SandboxObject.kind == "payout")).first()
-        assert paid is not None
-        payouts.fail_payout(own, "lunch", paid.object_id)
-    with transaction() as own:
-        return [dict(row.body) for row in own.scalars(select(SandboxObject)) if row.kind not in _OURS]
-
-
-def subscribe(settings: Settings) -> None:
-    params = make.sdk_params(mode="subscription")
-    params["line_items"][0]["price_data"]["recurring"] = {"interval": "month"}
-    session = make.sdk(settings).v1.checkout.sessions.create(params)
-    with transaction() as own:
-        outcomes.pay(own, "lunch", session.id, "card")
+from tests.payments.everything import Body, asked
 
 
 def test_every_object_is_what_the_sdk_says_it_is(world: list[Body]) -> None:
@@ -196,26 +121,6 @@ def faults_of_route(settings: Settings, world: list[Body], method: str, path: st
 def ids_of(world: list[Body], kind: str) -> list[str]:
     """Newest first, so that a state that can still be changed is among the first."""
     return [body["id"] for body in world if body["object"] == kind][::-1]
-
-
-def asked(settings: Settings, method: str, path: str, params: dict[str, Any]) -> tuple[int, Body]:
-    encoded = urlencode(params)
-    headers = {"Authorization": f"Bearer {keys.api_key(settings.secret_key, make.merchant())}"}
-    url = path if method == "POST" or not encoded else f"{path}?{encoded}"
-    body = encoded.encode() if method == "POST" else b""
-    status, _, content = call(api.SandboxApi(settings.secret_key, make.BASE_URL), method, url, headers, body)
-    return status, json.loads(content)
-
-
-_BODIES: list[Body] = []
-
-
-@pytest.fixture
-def bodies(request: pytest.FixtureRequest) -> list[Body]:
-    """The world's objects as they were, made once: a planted fault needs no database."""
-    if not _BODIES:
-        _BODIES.extend(request.getfixturevalue("world"))
-    return _BODIES
 
 
 def without(name: str) -> Callable[[Body], Body]:
