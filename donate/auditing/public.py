@@ -89,6 +89,7 @@ def checking() -> str:
         columns=export.COLUMNS,
         checks=ALL_CHECKS,
         domain=COMMITMENT_DOMAIN.decode().strip(),
+        verify_command=f"donate verify {current_app.config['SETTINGS'].base_url}",
     )
 
 
