@@ -104,7 +104,9 @@ def wallet(code: str) -> Response:
     if request.method == "GET":
         return _wallet_shown(attempt, page, is_here)
     require_same_site()
-    given, _, stays = request.form.get("outcome", "").partition(" ")
+    chosen = request.form.get("outcome", "")
+    stays = chosen == "yes_leave"
+    given = Answer.YES.value if stays else chosen
     try:
         if given not in list(Answer):
             raise NothingChosen

@@ -104,7 +104,7 @@ def test_opened_on_the_same_phone_it_leads_back_to_the_site(client: FlaskClient,
 def test_on_the_same_phone_a_donor_may_never_come_back(client: FlaskClient, settings: Settings) -> None:
     gateway, session, _ = make.opened(settings)
     wallet = begun(client, settings, session)
-    left = client.post(f"{wallet}?here=yes", data={"outcome": "yes leave"}, follow_redirects=True)
+    left = client.post(f"{wallet}?here=yes", data={"outcome": "yes_leave"}, follow_redirects=True)
     assert "付了款，人走了" in left.text
     assert BACK not in left.text
     assert gateway.read_session(session.session_id).status == "paid"
