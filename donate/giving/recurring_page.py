@@ -110,18 +110,23 @@ def _amount(session: Session, checkout: Checkout) -> int:
     return sum(brought(session, checkout, donations).values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromiseBehind:
-    """The standing promise that a receipt's donation is one month of."""
+    """The standing promise that a receipt's donation is one month of, and whether its bank refuses at the moment."""
 
     secret: str
     can_stop: bool
+    is_refused: bool
+    is_lost: bool  # ended, since the bank went on refusing
+    amount_minor: int
+    tried_again_on: date | None
 
 
 def promise_behind(session: Session, checkout_secret: str) -> PromiseBehind | None:
     """The promise behind a checkout, by the checkout's secret; None where it was paid once."""
     row = session.execute(
-        select(Recurring.secret, Recurring.state, Recurring.stop_asked_at)
+        select(Recurring, Book.time_zone)
+        .select_from(Recurring)
         .join(
             Checkout,
             or_(
@@ -129,9 +134,18 @@ def promise_behind(session: Session, checkout_secret: str) -> PromiseBehind | No
                 Checkout.id.in_(select(RecurringMonth.checkout_id).where(RecurringMonth.recurring_id == Recurring.id)),
             ),
         )
+        .join(Book, Book.id == Checkout.book_id)
         .where(Checkout.secret == checkout_secret)
     ).one_or_none()
     if row is None:
         return None
-    secret, state, stop_asked_at = row
-    return PromiseBehind(secret, state != RecurringState.ENDED and stop_asked_at is None)
+    recurring, time_zone = row
+    is_over, is_stopping = recurring.state == RecurringState.ENDED, recurring.stop_asked_at is not None
+    return PromiseBehind(
+        secret=recurring.secret,
+        can_stop=not is_over and not is_stopping,
+        is_refused=recurring.state == RecurringState.PAST_DUE and not is_stopping,
+        is_lost=is_over and recurring.stop_reason == StopReason.PAYMENT,
+        amount_minor=recurring.amount_minor,
+        tried_again_on=_day(recurring.next_attempt_at, time_zone),
+    )

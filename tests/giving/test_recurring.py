@@ -252,7 +252,7 @@ def test_a_refused_card_is_past_due_until_it_pays(client: FlaskClient, settings:
     deliver_all(client, settings)
     assert (only().state, only().next_attempt_at is None, months()) == ("past_due", False, 1)
     page = client.get(f"/en/monthly/{recurring.secret}").text
-    assert "The bank refused the last charge" in page
+    assert "Your bank refused the charge of ¥15.00" in page
     assert "Tried again on" in page
     with transaction() as session:
         billing.let_card_fail(session, make.MERCHANT, subscription_of(settings), fails=False)

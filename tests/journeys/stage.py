@@ -14,7 +14,10 @@ from donate.campaigns.models import Campaign
 from donate.db import transaction
 from donate.giving import booking
 from donate.giving.models import Checkout, CheckoutState
+from donate.giving.recurring_models import Recurring, RecurringState, StopReason
+from donate.giving.rhythm import Rhythm
 from donate.giving.service import start_checkout
+from donate.giving.sync import sync_checkout
 from donate.organisations.models import Licence, Organisation
 from donate.payments.models import ProviderEvent, SandboxObject
 from donate.payments.sandbox import delayed, outcomes, wallets
@@ -81,6 +84,7 @@ def _add(stage: Stage, audience: str, path: str, takes_form: bool) -> None:
 
 def _states(world: World, settings: Settings) -> dict[str, list[str]]:
     confirming, paying = _checkouts(settings)
+    refused = _refused_promises(settings)
     with transaction() as session:
         host = session.scalars(select(Organisation).filter_by(ref=world.things.host)).one()
         partner = session.scalars(select(Organisation).filter_by(ref=world.things.partner)).one()
@@ -114,7 +118,7 @@ def _states(world: World, settings: Settings) -> dict[str, list[str]]:
                 f"/en/complain?campaign={campaign.ref}",
                 f"/en/complain/{answered}",
             ],
-            "donor": [*confirming, *paying, f"/en/give/{paused.ref}"],
+            "donor": [*confirming, *paying, *refused, f"/en/give/{paused.ref}"],
             "organiser": [
                 drafts,
                 *(f"{drafts}/{page}" for page in ("edit", "photo", "price")),
@@ -169,6 +173,24 @@ def _wallets(settings: Settings) -> tuple[list[str], list[str]]:
     here = [f"/en/sandbox/wallet/{codes['waits']}?here=yes", f"/en/sandbox/wallet/{codes[Answer.YES]}?here=left"]
     begun = [f"/en/paid/{made['waits'].secret}", f"/en/paid/{made[Answer.LATER_YES].secret}"]
     return begun, [waiting, f"{waiting}?still=yes", *own, *ended, *here]
+
+
+def _refused_promises(settings: Settings) -> list[str]:
+    """The receipt and the page of a monthly donation that a bank refuses, and of one that ended by it."""
+    made = [giving.paid_in_sandbox(settings, method="card", rhythm=Rhythm(is_monthly=True)) for _ in range(2)]
+    pages, now = [], clock.now()
+    for checkout, state in zip(made, (RecurringState.PAST_DUE, RecurringState.ENDED), strict=True):
+        sync_checkout(checkout.public_id, settings)
+        with transaction() as session:
+            recurring = session.scalars(select(Recurring).filter_by(checkout_id=checkout.id)).one()
+            recurring.state, recurring.next_sync_at = state.value, None
+            recurring.seen_at = now + timedelta(days=1)  # held as it is, whatever messages come
+            if state is RecurringState.PAST_DUE:
+                recurring.next_attempt_at = now + timedelta(days=3)
+            else:
+                recurring.stop_reason, recurring.ended_at = StopReason.PAYMENT.value, now
+            pages += [f"/en/r/{checkout.secret}", f"/en/monthly/{recurring.secret}"]
+    return pages
 
 
 def _intent_of(session: Session, checkout: Checkout) -> SandboxObject:
