@@ -52,7 +52,8 @@ class RecentDonations:
 
 # Candidates first: however many named checkouts were never paid, a bounded number of rows is looked at. What was reversed
 # stands in its day's total for ever, the reversal under a reason of its own; here it is taken away again, and so is what
-# was refunded or lost to a donor's bank. Reversals are few and have an index to themselves; refunds are few.
+# was refunded, sent back from the bank or lost to a donor's bank. Reversals are few and have an index to themselves;
+# refunds are few.
 _RECENT = text(
     """
     WITH gone AS MATERIALIZED (
@@ -63,7 +64,14 @@ _RECENT = text(
             SELECT donation_id, dispute_part.amount_minor FROM dispute_part
             JOIN dispute ON dispute.id = dispute_part.dispute_id AND dispute.state = 'lost') AS part
       JOIN donation ON donation.id = part.donation_id AND donation.campaign_ref = :campaign
-      GROUP BY donation.id)
+      GROUP BY donation.id),
+    sent_back AS MATERIALIZED (
+      SELECT recorded.id AS recorded_id, recorded.entry_id, recorded.amount_minor AS given_minor,
+             sum(refund.amount_minor)::bigint AS amount_minor
+      FROM recorded_refund refund
+      JOIN recorded_donation recorded ON recorded.id = refund.recorded_id AND recorded.campaign_ref = :campaign
+      WHERE refund.book_id = :book_id AND refund.state = 'booked'
+      GROUP BY recorded.id)
     (SELECT donation_private.name, brought.amount_minor - coalesce(gone.amount_minor, 0), log_leaf.day,
             CAST(NULL AS bigint), CAST(NULL AS text[])
      FROM (SELECT id, public_id FROM donation
@@ -80,12 +88,15 @@ _RECENT = text(
        AND NOT EXISTS (SELECT FROM entry AS reversal WHERE reversal.reverses = entry.id)
      ORDER BY newest.id DESC LIMIT :named)
     UNION ALL
-    (SELECT recorded_private.name, newest.amount_minor, log_leaf.day, NULL, ARRAY[newest.channel]
+    (SELECT recorded_private.name, newest.amount_minor - coalesce(sent_back.amount_minor, 0), log_leaf.day, NULL,
+            ARRAY[newest.channel]
      FROM (SELECT id, entry_id, amount_minor, channel FROM recorded_donation
            WHERE campaign_ref = :campaign AND name_is_public AND state = 'confirmed'
            ORDER BY id DESC LIMIT :candidates) AS newest
      JOIN recorded_private ON recorded_private.recorded_id = newest.id
      JOIN log_leaf ON log_leaf.entry_id = newest.entry_id
+     LEFT JOIN sent_back ON sent_back.recorded_id = newest.id
+     WHERE newest.amount_minor > coalesce(sent_back.amount_minor, 0)
      ORDER BY newest.id DESC LIMIT :named)
     UNION ALL
     (SELECT NULL, sum(amount_minor)::bigint, day, sum(entry_count)::bigint,
@@ -114,6 +125,11 @@ _RECENT = text(
            JOIN entry ON entry.book_id = :book_id
              AND entry.idempotency_key IN ('donation:' || gone.public_id, 'cleared:' || gone.public_id)
            JOIN log_leaf ON log_leaf.entry_id = entry.id
+           WHERE log_leaf.day > :since
+           UNION ALL
+           SELECT log_leaf.day, -sent_back.amount_minor,
+                  CASE WHEN sent_back.amount_minor >= sent_back.given_minor THEN -1 ELSE 0 END, true
+           FROM sent_back JOIN log_leaf ON log_leaf.entry_id = sent_back.entry_id
            WHERE log_leaf.day > :since) AS given
      GROUP BY day, is_recorded HAVING sum(entry_count) > 0 ORDER BY day DESC, is_recorded LIMIT :days)
     """

@@ -7,13 +7,15 @@ asks for or issues a receipt holds that row first, and a receipt's own row only 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from donate.giving.brought import COUNTS, brought
 from donate.giving.models import Checkout, Donation
 from donate.giving.official_models import OfficialReceipt
 from donate.giving.recorded_models import RecordedDonation, RecordedState
+from donate.giving.recorded_refund_models import STANDING as STANDING_HERE
+from donate.giving.recorded_refund_models import RecordedRefund
 from donate.giving.refund_models import STANDING, Dispute, DisputePart, DisputeState, Refund, RefundPart
 
 
@@ -53,12 +55,18 @@ def left_of_recorded(session: Session, recorded: RecordedDonation) -> int:
 
 
 def _left_of_recorded(session: Session, ids: Collection[int]) -> dict[int, int]:
-    rows = session.execute(
+    given = session.execute(
         select(RecordedDonation.id, RecordedDonation.amount_minor).where(
             RecordedDonation.id.in_(ids), RecordedDonation.state == RecordedState.CONFIRMED
         )
     )
-    return dict(rows.all())
+    sent_back = session.execute(
+        select(RecordedRefund.recorded_id, func.sum(RecordedRefund.amount_minor))
+        .where(RecordedRefund.recorded_id.in_(ids), RecordedRefund.state.in_(STANDING_HERE))
+        .group_by(RecordedRefund.recorded_id)
+    )
+    gone = {recorded_id: int(amount) for recorded_id, amount in sent_back}
+    return {recorded_id: amount - gone.get(recorded_id, 0) for recorded_id, amount in given}
 
 
 def _left_of_donations(session: Session, ids: Collection[int]) -> dict[int, int]:

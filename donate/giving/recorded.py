@@ -27,6 +27,7 @@ from donate.giving.recorded_models import (
     RecordedState,
     ReversalState,
 )
+from donate.giving.recorded_refund_models import STANDING, RecordedRefund
 from donate.giving.reference_key import key_of
 from donate.giving.shortfall import raise_cover
 from donate.giving.sources import source_key_of
@@ -102,6 +103,13 @@ class NotBooked(DonateError):
 
 class ReversalAsked(DonateError):
     sentence = N_("A reversal of this was asked for already.")
+    status = 409
+
+
+class PartSentBack(DonateError):
+    """Reversed as well, the money would leave the fund twice."""
+
+    sentence = N_("Money of this was sent back to its donor. Undo that first, if the whole was a mistake.")
     status = 409
 
 
@@ -251,17 +259,29 @@ def reason_of(typed: str) -> str:
 
 
 def ask_reversal(session: Session, recorded: RecordedDonation, *, by: int, reason: str) -> RecordedReversal:
-    """Say that a booked recording was a mistake. Raises DecisionReasonMissing, NotBooked, ReversalAsked."""
+    """Say that a booked recording was a mistake.
+
+    Raises DecisionReasonMissing, NotBooked, ReversalAsked, PartSentBack.
+    """
     lock(session, recorded)
     words = reason_of(reason)
     if recorded.state != RecordedState.CONFIRMED:
         raise NotBooked
     if standing_reversal(session, recorded) is not None:
         raise ReversalAsked
+    if _is_sent_back(session, recorded):
+        raise PartSentBack
     reversal = RecordedReversal(recorded_id=recorded.id, reason=words, asked_by=by)
     session.add(reversal)
     session.flush()
     return reversal
+
+
+def _is_sent_back(session: Session, recorded: RecordedDonation) -> bool:
+    query = select(RecordedRefund.id).where(
+        RecordedRefund.recorded_id == recorded.id, RecordedRefund.state.in_(STANDING)
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def standing_reversal(session: Session, recorded: RecordedDonation) -> RecordedReversal | None:

@@ -125,12 +125,12 @@ def read_recorded(
     if channel not in (Channel.BANK_TRANSFER, Channel.CASH, Channel.PLATFORM):
         errors["channel"] = ChannelMissing()
         channel = Channel.BANK_TRANSFER
-    source = _kept(errors, "source", lambda: source_of(form.get("source", "")))
-    reference = _kept(errors, "reference", lambda: _reference(form.get("reference", "")))
-    amount = _kept(errors, "amount", lambda: _amount(form.get("amount", ""), currency))
-    received_on = _kept(errors, "received_on", lambda: _day(form.get("received_on", ""), today))
-    name = _kept(errors, "name", lambda: clean_line(form.get("name", ""), NAME_LENGTH, NameTooLong))
-    agreement = _kept(errors, "agreement", lambda: _agreement(form.get("agreement", "")))
+    source = kept(errors, "source", lambda: source_of(form.get("source", "")))
+    reference = kept(errors, "reference", lambda: reference_of(form.get("reference", "")))
+    amount = kept(errors, "amount", lambda: amount_of(form.get("amount", ""), currency))
+    received_on = kept(errors, "received_on", lambda: day_of(form.get("received_on", ""), today))
+    name = kept(errors, "name", lambda: clean_line(form.get("name", ""), NAME_LENGTH, NameTooLong))
+    agreement = kept(errors, "agreement", lambda: _agreement(form.get("agreement", "")))
     if not form.get("campaign"):
         errors["campaign"] = CampaignMissing()
     if errors or source is None or reference is None or amount is None or received_on is None:
@@ -167,9 +167,9 @@ def _batch_row(row: TableRow, source: str, currency: str, today: date) -> BatchR
         new = NewRecorded(
             channel=Channel.PLATFORM,
             source=source,
-            reference=_reference(cells["reference"]),
-            amount_minor=_amount(cells["amount"], currency),
-            received_on=_day(cells["received_on"], today),
+            reference=reference_of(cells["reference"]),
+            amount_minor=amount_of(cells["amount"], currency),
+            received_on=day_of(cells["received_on"], today),
             campaign_ref=cells["campaign"],
             name=name or None,
             name_is_public=_consent(cells.get("name_public", "")) and bool(name),
@@ -189,7 +189,8 @@ def source_of(typed: str) -> str:
     return source
 
 
-def _reference(typed: str) -> str:
+def reference_of(typed: str) -> str:
+    """The bank's or platform's own number. Raises ReferenceMissing, ReferenceTooLong."""
     reference = clean_line(typed, REFERENCE_LENGTH, ReferenceTooLong)
     if not key_of(reference):
         raise ReferenceMissing
@@ -200,7 +201,8 @@ def _agreement(typed: str) -> str:
     return clean_line(typed, AGREEMENT_LENGTH, AgreementTooLong)
 
 
-def _amount(typed: str, currency: str) -> int:
+def amount_of(typed: str, currency: str) -> int:
+    """An amount above zero, in minor units. Raises RecordedAmountMissing, and what parse_amount raises."""
     if not typed.strip():
         raise RecordedAmountMissing
     minor = parse_amount(typed, currency).minor
@@ -209,7 +211,7 @@ def _amount(typed: str, currency: str) -> int:
     return minor
 
 
-def _day(typed: str, today: date) -> date:
+def day_of(typed: str, today: date) -> date:
     """Year, month, day in this order; whatever else a spreadsheet may make of a date is refused, never guessed at."""
     match = _DAY.fullmatch(typed.strip())
     try:
@@ -235,7 +237,8 @@ def _consent(typed: str) -> bool:
     raise ConsentUnclear(typed=typed.strip()[:20])
 
 
-def _kept(errors: dict[str, DonateError], name: str, read: Callable[[], Read]) -> Read | None:
+def kept(errors: dict[str, DonateError], name: str, read: Callable[[], Read]) -> Read | None:
+    """What a field holds, or nothing and its error kept under the field's name."""
     try:
         return read()
     except DonateError as error:

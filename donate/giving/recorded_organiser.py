@@ -18,6 +18,7 @@ from donate.files.photo import Photo, read_photo
 from donate.files.service import CONTENT_TYPES, keep_photo
 from donate.giving import recorded as service
 from donate.giving import recorded_queries as queries
+from donate.giving import recorded_refund_queries as refunds
 from donate.giving.recorded_forms import read_recorded
 from donate.giving.recorded_models import Channel, RecordedDonation
 from donate.giving.recorded_queries import MAY_CONFIRM, MAY_ENTER, FundedCampaign
@@ -30,7 +31,9 @@ def recorded() -> str:
     with reading() as session:
         books = queries.books_of(session, user(), *MAY_ENTER)
         desk = queries.recorded_desk(session, [book.id for book in books])
-    return render_template("organiser/recorded.html", desk=desk, is_host=bool(books), me=user().id)
+        answers_for = [book.id for book in books if user().is_in(book.host, *MAY_CONFIRM)]
+        sent_back = refunds.waiting(session, answers_for)
+    return render_template("organiser/recorded.html", desk=desk, sent_back=sent_back, is_host=bool(books), me=user().id)
 
 
 def recorded_new() -> Page:
@@ -160,11 +163,13 @@ def _one_page(public_id: UUID, errors: Errors) -> str:
         found = queries.recorded_of(session, user(), public_id, *MAY_ENTER)
         file = queries.recorded_file(session, found)
         may_confirm = user().is_in(session.get_one(Book, found.book_id).host, *MAY_CONFIRM)
+        sent_back = refunds.all_sent_back(session, found.id)
     return render_template(
         "organiser/recorded_one.html",
         file=file,
         line=file.line,
         may_confirm=may_confirm,
+        sent_back=sent_back,
         me=user().id,
         typed=request.form,
         errors=errors,

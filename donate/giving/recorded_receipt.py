@@ -12,6 +12,7 @@ from donate.errors import NotFound
 from donate.giving.chinese_amount import chinese_amount
 from donate.giving.official_queries import receipt_number
 from donate.giving.recorded_models import Channel, RecordedDonation, RecordedPrivate, RecordedState
+from donate.giving.recorded_refund_queries import SentBack, stands
 from donate.ledger.models import Book, Entry, ReceiptNumber
 from donate.money import Money
 from donate.publiclog.models import LogLeaf
@@ -32,10 +33,20 @@ class RecordedReceipt:
     name: str | None
     name_is_public: bool
     is_reversed: bool
+    sent_back: list[SentBack]  # what went back to the donor and stands
     log_index: int | None
     reversal_index: int | None
     leaf_hash: bytes | None
     number: str | None
+
+    @property
+    def refunded_minor(self) -> int:
+        return sum(one.amount_minor for one in self.sent_back)
+
+    @property
+    def is_void(self) -> bool:
+        """Whether nothing of it is given any more."""
+        return self.is_reversed or self.refunded_minor >= self.amount_minor
 
     @property
     def chinese_amount(self) -> str | None:
@@ -90,6 +101,7 @@ def recorded_receipt_page(session: Session, secret: str) -> RecordedReceipt:
         name=name,
         name_is_public=recorded.name_is_public,
         is_reversed=recorded.state == RecordedState.REVERSED,
+        sent_back=stands(session, recorded.id),
         log_index=log_index,
         reversal_index=reversal_index,
         leaf_hash=leaf_hash,

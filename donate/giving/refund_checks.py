@@ -81,3 +81,40 @@ MONEY_BACK_CHECKS = (
         """,
     ),
 )
+    Check(
+        "money_sent_back_is_booked",
+        N_(
+            "Every transfer by which a recorded donation went back has its entry from the fund to the bank, what does not"
+            " stand has another beside it, and no donation went back by more than it brought."
+        ),
+        """
+        WITH wanted AS (
+          SELECT refund.id, refund.public_id, refund.amount_minor, refund.entry_id, 'refund' AS reason,
+                 'recorded-refund:' || refund.public_id AS key, 'fund:' || recorded.campaign_ref AS debit, 'bank' AS credit
+          FROM recorded_refund refund JOIN recorded_donation recorded ON recorded.id = refund.recorded_id
+          WHERE refund.state IN ('booked', 'returned', 'reversed')
+          UNION ALL
+          SELECT refund.id, refund.public_id, refund.amount_minor, refund.undo_entry_id,
+                 CASE refund.state WHEN 'returned' THEN 'refund_failed' ELSE 'reversal' END,
+                 CASE refund.state WHEN 'returned' THEN 'recorded-refund-returned:' ELSE 'recorded-refund-reversed:' END
+                   || refund.public_id, 'bank', 'fund:' || recorded.campaign_ref
+          FROM recorded_refund refund JOIN recorded_donation recorded ON recorded.id = refund.recorded_id
+          WHERE refund.state IN ('returned', 'reversed')
+        )
+        SELECT 'transfer ' || wanted.public_id
+        FROM wanted
+        WHERE NOT EXISTS (
+          SELECT FROM entry
+          JOIN transfer ON transfer.entry_id = entry.id
+          JOIN account debit ON debit.id = transfer.debit_id AND debit.code = wanted.debit
+          JOIN account credit ON credit.id = transfer.credit_id AND credit.code = wanted.credit
+          WHERE entry.id = wanted.entry_id AND entry.reason = wanted.reason AND entry.idempotency_key = wanted.key
+            AND transfer.amount_minor = wanted.amount_minor)
+        UNION ALL
+        SELECT 'recorded donation ' || recorded.public_id
+        FROM recorded_refund refund JOIN recorded_donation recorded ON recorded.id = refund.recorded_id
+        WHERE refund.state IN ('asked', 'booked')
+        GROUP BY recorded.id, recorded.public_id, recorded.amount_minor, recorded.state
+        HAVING sum(refund.amount_minor) > recorded.amount_minor OR recorded.state <> 'confirmed'
+        """,
+    ),

@@ -15,8 +15,8 @@ KEEP_WORDS = timedelta(days=540)
 def forget_refund_words(session: Session) -> int:
     """Erase the words about refunds and wishes that were settled long ago; how many rows."""
     before = {"before": clock.now() - KEEP_WORDS}
-    gone = cast("list[int]", session.scalars(_NOTES, before).all())
-    return len(gone) + len(cast("list[int]", session.scalars(_WISHES, before).all()))
+    statements = (_NOTES, _WISHES, _SENT_BACK)
+    return sum(len(cast("list[int]", session.scalars(statement, before).all())) for statement in statements)
 
 
 _NOTES = text(
@@ -32,5 +32,14 @@ _WISHES = text(
     DELETE FROM refund_wish_private private USING refund_wish wish
     WHERE wish.id = private.wish_id AND wish.decided_at < :before
     RETURNING private.wish_id
+    """
+)
+
+_SENT_BACK = text(
+    """
+    DELETE FROM recorded_refund_note note USING recorded_refund refund
+    WHERE refund.id = note.refund_id AND refund.asked_at < :before AND refund.state <> 'asked'
+      AND (refund.undo_way IS NULL OR refund.undo_entry_id IS NOT NULL)
+    RETURNING note.refund_id
     """
 )

@@ -2,6 +2,11 @@
 
 The books keep transfers (debit account, credit account, positive amount). Donations raise a fund directly and
 fees lower it directly, so income and expense by fund are read from (account kind, reason): `STATEMENT_LINES`.
+
+A refund leaves by where its money lies. What came through the provider goes back through the provider, whether it was
+settled or not: fund / clearing, and clearing / fund should it fail. What was recorded lies in the charity's bank and
+is sent back from there: fund / bank, and bank / fund should the donor's bank turn it back. Both are `refund` and
+`refund_failed`, since both lower what a campaign was given; which of the two it was, its legs say.
 """
 
 from dataclasses import dataclass

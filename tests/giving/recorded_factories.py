@@ -1,6 +1,6 @@
 """Members of a host, recorded donations in every state, and files of other platforms."""
 
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 from typing import Any
 
@@ -9,9 +9,11 @@ from sqlalchemy import select, text
 
 from donate.campaigns.models import Campaign
 from donate.db import transaction
-from donate.giving import recorded, recorded_batch
+from donate.giving import recorded, recorded_batch, recorded_refund
 from donate.giving.recorded import NewRecorded
 from donate.giving.recorded_models import Channel, RecordedBatch, RecordedDonation
+from donate.giving.recorded_refund import NewSentBack
+from donate.giving.recorded_refund_models import RecordedRefund
 from donate.ledger.models import Book
 from donate.organisations.models import Organisation
 from donate.people.models import MembershipRole
@@ -95,6 +97,33 @@ def confirmed(*, by: int = 901, confirmed_by: int = 902, other_money: str = "", 
     with transaction() as session:
         found = recorded.recorded_by_public_id(session, made.public_id)
         recorded.confirm(session, found, by=confirmed_by, other_money=other_money)
+        return found
+
+
+def sent_back(**changes: Any) -> NewSentBack:
+    """A transfer of 100.00 back to the donor, three days after their money came, unless a test says otherwise."""
+    facts: dict[str, Any] = {
+        "amount_minor": 10_000,
+        "sent_on": DAY + timedelta(days=3),
+        "reference": f"TK20261123-{next(_references):06d}",
+        "note": "给多了，要求退回",
+    }
+    return NewSentBack(**(facts | changes))
+
+
+def asked_back(made: RecordedDonation, *, by: int = 901, **changes: Any) -> RecordedRefund:
+    """Money that one person says went back."""
+    with transaction() as session:
+        found = session.get_one(RecordedDonation, made.id)
+        return recorded_refund.ask(session, found, by=by, new=sent_back(**changes))
+
+
+def went_back(made: RecordedDonation, *, by: int = 901, confirmed_by: int = 902, **changes: Any) -> RecordedRefund:
+    """Money that went back, as two people say."""
+    asked = asked_back(made, by=by, **changes)
+    with transaction() as session:
+        found = session.get_one(RecordedRefund, asked.id)
+        recorded_refund.confirm(session, found, by=confirmed_by)
         return found
 
 

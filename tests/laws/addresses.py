@@ -60,6 +60,10 @@ def _recorded(world: World) -> dict[str, object]:
     return {"public_id": world.recorded.waiting}
 
 
+def _sent_back(world: World) -> dict[str, object]:
+    return {"public_id": world.recorded.sent_back}
+
+
 def _batch(world: World) -> dict[str, object]:
     return {"public_id": world.recorded.batch}
 
@@ -118,6 +122,8 @@ SAMPLES: dict[str, Sample] = {
     "organiser.photo_remove": _photo,
     "organiser.recorded_one": _recorded,
     "organiser.recorded_proof": _recorded,
+    "organiser.recorded_refund_new": lambda world: {"public_id": world.recorded.booked},
+    "organiser.recorded_refund": _sent_back,
     "organiser.recorded_batch": _batch,
     "organiser.recorded_discard": _batch,
     "organiser.recorded_verdicts": _batch,

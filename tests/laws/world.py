@@ -77,12 +77,15 @@ class Things:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Donations that came outside, one waiting and one booked, a batch, and an official receipt that was asked for."""
+    """Donations that came outside, one waiting and one booked, a batch, an official receipt that was asked for, and a
+    transfer by which a part of the booked one is said to have gone back."""
 
     waiting: UUID
+    booked: UUID
     secret: str
     batch: UUID
     official: UUID
+    sent_back: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,8 @@ def _recorded(paid: UUID, proof_sha256: bytes) -> Recorded:
         behind = official.donations_behind(session, giving.checkout(paid).secret)
         official.ask(session, behind, official.MadeOutTo(CANARY_NAME, None, CANARY_EMAIL))
         asked = session.scalars(select(OfficialReceipt.public_id)).one()
-    return Recorded(waiting.public_id, booked.secret, batch.public_id, asked)
+    sent_back = recording.asked_back(booked, note=CANARY_WORDS)
+    return Recorded(waiting.public_id, booked.public_id, booked.secret, batch.public_id, asked, sent_back.public_id)
 
 
 def _money_back(settings: Settings) -> MoneyBack:
