@@ -84,6 +84,16 @@ class Entry(Base, kw_only=True):
         CheckConstraint("(reason = 'reversal') = (reverses IS NOT NULL)", name="reverses"),
         # Of reversals alone: every other entry would pay for a null in it.
         Index("entry_reverses_key", "reverses", unique=True, postgresql_where=text("reverses IS NOT NULL")),
+        # What a bank's statement shows and no row of settling or giving names: few among many.
+        Index(
+            "entry_at_the_bank_ix",
+            "book_id",
+            "reason",
+            postgresql_where=text(
+                "reason IN ('opening', 'disbursement_paid', 'disbursement_returned')"
+                " OR (reason = 'recorded_donation' AND campaign IS NULL)"
+            ),
+        ),
         CheckConstraint("octet_length(commitment) = 32", name="commitment"),
     )
 

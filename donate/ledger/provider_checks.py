@@ -109,15 +109,18 @@ PROVIDER_CHECKS = (
             ON recorded.book_id = line.book_id AND CAST(recorded.public_id AS text) = line.subject
           WHERE line.met = 'recorded_donation' AND recorded.state = 'confirmed'
           UNION ALL
-          SELECT line.id, recorded.entry_id
+          SELECT line.id, part.entry_id
           FROM bank_line line
           JOIN recorded_batch batch ON batch.book_id = line.book_id AND CAST(batch.public_id AS text) = line.subject
-          JOIN recorded_donation recorded ON recorded.batch_id = batch.id AND recorded.state = 'confirmed'
+          LEFT JOIN (SELECT batch_id, sum(amount_minor) AS minor FROM platform_part GROUP BY batch_id) AS whole
+            ON whole.batch_id = batch.id
+          JOIN platform_part part
+            ON (CASE line.amount_minor WHEN whole.minor THEN part.batch_id ELSE part.own_batch_id END) = batch.id
           WHERE line.met = 'recorded_batch'
           UNION ALL
           SELECT line.id, entry.id
           FROM bank_line line JOIN entry ON entry.book_id = line.book_id AND entry.idempotency_key = line.subject
-          WHERE line.met = 'disbursement'
+          WHERE line.met IN ('disbursement', 'disbursement_returned', 'cover_fill')
         )
         SELECT 'bank line ' || line.id
         FROM bank_line line
@@ -129,6 +132,12 @@ PROVIDER_CHECKS = (
           JOIN account credit ON credit.id = transfer.credit_id
           WHERE meant.line_id = line.id AND 'bank' IN (debit.code, credit.code)
             AND NOT EXISTS (SELECT FROM entry AS reversal WHERE reversal.reverses = meant.entry_id)
+          SELECT line.id, CASE line.met WHEN 'recorded_refund' THEN refund.entry_id ELSE refund.undo_entry_id END
+          FROM bank_line line
+          JOIN recorded_refund refund
+            ON refund.book_id = line.book_id AND CAST(refund.public_id AS text) = line.subject
+          WHERE line.met = 'recorded_refund' OR (line.met = 'recorded_refund_returned' AND refund.state = 'returned')
+          UNION ALL
         ) AS booked ON true
         WHERE line.met IS NOT NULL AND line.met <> 'explained' AND line.amount_minor <> coalesce(booked.minor, 0)
         """,

@@ -7,7 +7,7 @@ mistake is taken back with a note, and what it had booked is reversed.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -63,6 +63,7 @@ def upload(session: Session, book: Book, rows: Sequence[StatementRow], *, by: in
     words = {(row.booked_on, row.amount_minor, row.reference, row.running_number): row.words for row in rows}
     for start in range(0, len(rows), 1000):
         _write(session, book.id, statement.id, rows[start : start + 1000], words)
+    _learn_balances(session, book.id, rows)
     match_waiting(session, book.id)
     return statement
 
@@ -94,6 +95,7 @@ def _write(
                     "amount_minor": row.amount_minor,
                     "reference": row.reference,
                     "running_number": row.running_number,
+                    "balance_minor": row.balance_minor,
                 }
                 for row in rows
             ]
@@ -107,6 +109,32 @@ def _write(
     ]
     if private:
         session.execute(insert(BankLinePrivate), private)
+
+
+def _learn_balances(session: Session, book_id: int, rows: Iterable[StatementRow]) -> None:
+    """Lines that an earlier file had without what the account held after them."""
+    told = [row for row in rows if row.balance_minor is not None]
+    if told:
+        facts: dict[str, object] = {
+            "days": [row.booked_on for row in told],
+            "amounts": [row.amount_minor for row in told],
+            "references": [row.reference for row in told],
+            "numbers": [row.running_number for row in told],
+            "balances": [row.balance_minor for row in told],
+        }
+        session.execute(_LEARN_BALANCES, facts | {"book_id": book_id})
+
+
+_LEARN_BALANCES = text(
+    """
+    UPDATE bank_line SET balance_minor = given.balance
+    FROM unnest(CAST(:days AS date[]), CAST(:amounts AS bigint[]), CAST(:references AS text[]),
+                CAST(:numbers AS text[]), CAST(:balances AS bigint[])) AS given(day, amount, reference, number, balance)
+    WHERE bank_line.book_id = :book_id AND bank_line.booked_on = given.day AND bank_line.amount_minor = given.amount
+      AND bank_line.reference = given.reference AND bank_line.running_number = given.number
+      AND bank_line.balance_minor IS NULL
+    """
+)
 
 
 def match_by_hand(session: Session, line: BankLine, subject: str, *, by: int, note: str) -> None:

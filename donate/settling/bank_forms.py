@@ -1,14 +1,17 @@
 """A bank's statement as its file: CSV with the columns below, UTF-8 or GB 18030, in any order.
 
 `day` (日期, 交易日期, 记账日期), `amount` (金额: what came in is positive) or `in` and `out` (收入 and 支出),
-`reference` (附言, 备注, 凭证号), `number` (流水号: the bank's own number of the line), `words` (摘要, 对方户名).
-Two equal lines without a number are two lines: the second of a file is told from the first by its place.
+`reference` (附言, 备注, 凭证号), `number` (流水号: the bank's own number of the line), `words` (摘要, 对方户名),
+`balance` (余额: what the account holds after the line, from which a missing line is seen). Two equal lines without a
+number are two lines: the second of a file is told from the first by its place. Lines are kept oldest first, whichever
+way round the bank lists them.
 """
 
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 
 from donate.errors import N_, DonateError
 from donate.giving.uploaded_table import TableRow, read_table, write_table
@@ -22,12 +25,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "reference": ("附言", "备注", "凭证号", "用途"),
     "number": ("流水号", "交易流水号", "running number"),
     "words": ("摘要", "对方户名", "description"),
+    "balance": ("余额", "账户余额", "本次余额", "联机余额", "balance after"),
 }
 SAMPLE = (
-    ("day", "amount", "reference", "number", "words"),
-    ("2026-11-23", "14.91", "SBX000000000042", "88210001", "Settlement of the payment provider"),
-    ("2026-11-23", "200.00", "JZ20261123-7", "88210002", "Donation by bank transfer"),
-    ("2026-11-24", "-12.00", "", "88210003", "Account fee"),
+    ("day", "amount", "reference", "number", "words", "balance"),
+    ("2026-11-23", "14.91", "SBX000000000042", "88210001", "Settlement of the payment provider", "1014.91"),
+    ("2026-11-23", "200.00", "JZ20261123-7", "88210002", "Donation by bank transfer", "1214.91"),
+    ("2026-11-24", "-12.00", "", "88210003", "Account fee", "1202.91"),
 )
 _DAY = re.compile(r"([0-9]{4})[-/.年]?([0-9]{1,2})[-/.月]?([0-9]{1,2})日?(?:[ T].*)?", re.ASCII)
 
@@ -61,6 +65,7 @@ class StatementRow:
     reference: str
     running_number: str
     words: str
+    balance_minor: int | None = None
 
 
 def sample() -> bytes:
@@ -76,10 +81,21 @@ def read_statement(content: bytes, currency: str) -> list[StatementRow]:
     seen: Counter[StatementRow] = Counter()
     told = []
     for row in (_read(line, currency) for line in table):
-        seen[row] += 1
+        equal = replace(row, balance_minor=None)
+        seen[equal] += 1
         if row.amount_minor != 0:
-            told.append(row if row.running_number else replace(row, running_number=f"~{seen[row]}"))
-    return told
+            told.append(row if row.running_number else replace(row, running_number=f"~{seen[equal]}"))
+    return told[::-1] if _is_newest_first(told) else told
+
+
+def _is_newest_first(rows: list[StatementRow]) -> bool:
+    """By the days, or within one day by what each line made of the balance."""
+    if not rows or rows[0].booked_on != rows[-1].booked_on:
+        return bool(rows) and rows[0].booked_on > rows[-1].booked_on
+    pairs = [(one, other) for one, other in pairwise(rows) if None not in (one.balance_minor, other.balance_minor)]
+    forth = sum(other.balance_minor == (one.balance_minor or 0) + other.amount_minor for one, other in pairs)
+    back = sum(one.balance_minor == (other.balance_minor or 0) + one.amount_minor for one, other in pairs)
+    return back > forth
 
 
 def _read(line: TableRow, currency: str) -> StatementRow:
@@ -91,6 +107,7 @@ def _read(line: TableRow, currency: str) -> StatementRow:
         reference=line.cells.get("reference", "")[:120],
         running_number=line.cells.get("number", "")[:60],
         words=line.cells.get("words", ""),
+        balance_minor=_minor(line, balance, currency) if (balance := line.cells.get("balance", "")) else None,
     )
 
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import cast
+from typing import Literal, cast
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -23,6 +23,7 @@ from donate.settling.bank_models import BankLine, BankLinePrivate, BankMatch
 DAYS_APART = timedelta(days=5)
 # A shorter reference may stand in another one by chance.
 SHORTEST_KEY = 6
+How = Literal["amount", "reference", "hand"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,13 @@ class Candidate:
     amount_minor: int
     on: date
     key: str
+    # How it may be matched: by itself by reference or amount; by itself by reference alone (what a platform mostly pays
+    # out with others); by a person alone, as another sum of what stands in the list already.
+    how: How = "amount"
+
+    @property
+    def is_other_sum(self) -> bool:
+        return self.how == "hand"
 
     @property
     def choice(self) -> str:
@@ -66,7 +74,8 @@ def match_waiting(session: Session, book_id: int) -> int:
         lines[line.amount_minor].append(_Waiting(line, (key_of(line.reference), key_of(words or ""))))
     open_ones: dict[int, list[Candidate]] = defaultdict(list)
     for one in candidates(session, book_id):
-        open_ones[one.amount_minor].append(one)
+        if not one.is_other_sum:
+            open_ones[one.amount_minor].append(one)
     matched = sum(_match(waiting, open_ones[amount]) for amount, waiting in lines.items() if amount in open_ones)
     session.flush()
     return matched
@@ -97,7 +106,7 @@ def carries(shown: tuple[str, str], key: str) -> bool:
 
 def _may_be(given: _Waiting, one: Candidate) -> bool:
     """Whether the amount and the days alone may say it: not where the line's own reference says something else."""
-    return not given.shown[0] and _is_near(given.line, one)
+    return one.how == "amount" and not given.shown[0] and _is_near(given.line, one)
 
 
 def _is_near(line: BankLine, one: Candidate) -> bool:
@@ -112,48 +121,95 @@ def _has_rival(given: _Waiting, one: Candidate, open_ones: Sequence[Candidate]) 
 def candidates(session: Session, book_id: int) -> list[Candidate]:
     """What the bank must show and no line of a statement was matched with."""
     rows = cast(
-        "Sequence[tuple[str, str, int, date, str | None]]", session.execute(_CANDIDATES, {"book_id": book_id}).all()
+        "Sequence[tuple[str, str, int, date, str | None, How]]",
+        session.execute(_CANDIDATES, {"book_id": book_id}).all(),
     )
     return [
-        Candidate(BankMatch(met), subject, int(amount_minor), on, key_of(reference or subject))
-        for met, subject, amount_minor, on, reference in rows
+        Candidate(BankMatch(met), subject, int(amount_minor), on, key_of(reference or subject), how)
+        for met, subject, amount_minor, on, reference, how in rows
     ]
 
 
 # Held until the commit; the namespace 4123 is ours for bank statements.
 _LOCK = text("SELECT pg_advisory_xact_lock(4123, CAST(:book_id % 2147483647 AS integer))")
 
-# kind, subject, amount as the bank shows it, day, reference
+# kind, subject, amount as the bank shows it, day, reference, how it may be matched
 _CANDIDATES = text(
     """
+    WITH part AS MATERIALIZED (
+      SELECT * FROM platform_part WHERE book_id = :book_id
+    ), whole AS (
+      SELECT batch_id, sum(amount_minor) AS minor, max(received_on) AS day FROM part GROUP BY batch_id
+    ), own AS (
+      SELECT own_batch_id, sum(amount_minor) AS minor, max(received_on) AS day FROM part GROUP BY own_batch_id
+    )
     SELECT * FROM (
       SELECT 'settlement' AS kind, settlement.payout_id AS subject, settlement.amount_minor AS amount,
-             settlement.arrives_on AS day, settlement.bank_reference AS reference
+             settlement.arrives_on AS day, settlement.bank_reference AS reference, 'amount' AS how
       FROM settlement JOIN merchant_account merchant ON merchant.id = settlement.merchant_account_id
       WHERE merchant.book_id = :book_id AND settlement.entry_id IS NOT NULL
       UNION ALL
       SELECT 'settlement_returned', settlement.payout_id, -settlement.amount_minor, entry.effective_on,
-             settlement.bank_reference
+             settlement.bank_reference, 'amount'
       FROM settlement JOIN entry ON entry.id = settlement.returned_entry_id
       WHERE entry.book_id = :book_id
       UNION ALL
       SELECT 'recorded_donation', CAST(recorded.public_id AS text), recorded.amount_minor, recorded.received_on,
-             recorded.reference
+             recorded.reference, 'amount'
       FROM recorded_donation recorded
       WHERE recorded.book_id = :book_id AND recorded.state = 'confirmed' AND recorded.channel <> 'platform'
       UNION ALL
-      -- A platform pays out what it gathered in one sum.
-      SELECT 'recorded_batch', CAST(batch.public_id AS text), sum(recorded.amount_minor), max(recorded.received_on),
-             batch.source
-      FROM recorded_batch batch JOIN recorded_donation recorded ON recorded.batch_id = batch.id
-      WHERE batch.book_id = :book_id AND batch.state = 'confirmed' AND recorded.state = 'confirmed'
-      GROUP BY batch.id, batch.public_id, batch.source
+      -- One that a platform paid out alone, or after the payout of its file was matched without it.
+      SELECT 'recorded_donation', CAST(recorded.public_id AS text), recorded.amount_minor, recorded.received_on,
+             recorded.reference, 'reference'
+      FROM part JOIN recorded_donation recorded ON recorded.id = part.recorded_id
+      LEFT JOIN recorded_batch batch ON batch.id = part.batch_id
+      WHERE part.own_batch_id IS NULL AND (part.batch_id IS NULL OR EXISTS (
+        SELECT FROM bank_line line JOIN whole ON whole.batch_id = part.batch_id
+        WHERE line.book_id = :book_id AND line.met = 'recorded_batch' AND line.subject = CAST(batch.public_id AS text)
+          AND line.amount_minor <> whole.minor))
       UNION ALL
-      SELECT 'disbursement', entry.idempotency_key, -transfer.amount_minor, entry.effective_on, entry.reference
+      -- A platform pays out what it gathered in one sum: what stands of it, with what was recorded anew of it.
+      SELECT 'recorded_batch', CAST(batch.public_id AS text), whole.minor, whole.day, batch.source, 'amount'
+      FROM whole JOIN recorded_batch batch ON batch.id = whole.batch_id
+      WHERE batch.state = 'confirmed'
+      UNION ALL
+      -- Or without what was recorded anew, should the platform have paid that out later.
+      SELECT 'recorded_batch', CAST(batch.public_id AS text), own.minor, own.day, batch.source, 'hand'
+      FROM own JOIN recorded_batch batch ON batch.id = own.own_batch_id
+      LEFT JOIN whole ON whole.batch_id = batch.id
+      WHERE batch.state = 'confirmed' AND own.minor IS DISTINCT FROM whole.minor
+      UNION ALL
+      SELECT 'recorded_refund', CAST(refund.public_id AS text), -refund.amount_minor, refund.sent_on, refund.reference,
+             'amount'
+      FROM recorded_refund refund
+      WHERE refund.book_id = :book_id AND refund.state IN ('booked', 'returned')
+      UNION ALL
+      SELECT 'recorded_refund_returned', CAST(refund.public_id AS text), refund.amount_minor, refund.undo_on,
+             refund.reference, 'amount'
+      FROM recorded_refund refund
+      WHERE refund.book_id = :book_id AND refund.state = 'returned'
+      UNION ALL
+      SELECT 'cover_fill', entry.idempotency_key, transfer.amount_minor, entry.effective_on,
+             private.fields->>'reference', 'amount'
       FROM entry
       JOIN transfer ON transfer.entry_id = entry.id
-      JOIN account credit ON credit.id = transfer.credit_id AND credit.code = 'bank'
-      WHERE entry.book_id = :book_id AND entry.reason = 'disbursement_paid'
+      JOIN account debit ON debit.id = transfer.debit_id AND debit.code = 'bank'
+      JOIN account credit ON credit.id = transfer.credit_id AND credit.code = 'fee_cover'
+      LEFT JOIN entry_private private ON private.entry_id = entry.id
+      WHERE entry.book_id = :book_id AND entry.reason = 'recorded_donation' AND entry.campaign IS NULL
+        AND NOT EXISTS (SELECT FROM entry AS reversal WHERE reversal.reverses = entry.id)
+      UNION ALL
+      SELECT CASE entry.reason WHEN 'disbursement_paid' THEN 'disbursement' ELSE 'disbursement_returned' END,
+             entry.idempotency_key,
+             CASE WHEN credit.code = 'bank' THEN -transfer.amount_minor ELSE transfer.amount_minor END,
+             entry.effective_on, entry.reference, 'amount'
+      FROM entry
+      JOIN transfer ON transfer.entry_id = entry.id
+      JOIN account debit ON debit.id = transfer.debit_id
+      JOIN account credit ON credit.id = transfer.credit_id
+      WHERE entry.book_id = :book_id AND entry.reason IN ('disbursement_paid', 'disbursement_returned')
+        AND 'bank' IN (debit.code, credit.code)
         AND NOT EXISTS (SELECT FROM entry AS reversal WHERE reversal.reverses = entry.id)
     ) AS open_one
     WHERE NOT EXISTS (SELECT FROM bank_line WHERE bank_line.book_id = :book_id

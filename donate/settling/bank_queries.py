@@ -12,11 +12,13 @@ from sqlalchemy.orm import Session
 from donate.errors import NotFound
 from donate.giving.recorded_models import RecordedBatch, RecordedDonation
 from donate.giving.recorded_queries import MAY_CONFIRM, user_names
+from donate.giving.recorded_refund_models import RecordedRefund
 from donate.giving.reference_key import key_of
 from donate.ledger.models import Book
 from donate.people.queries import SignedIn
 from donate.settling.bank_matching import Candidate, candidates, carries
 from donate.settling.bank_models import BankLine, BankLinePrivate, BankMatch, BankStatement
+from donate.settling.bank_totals import BankTotals, totals_of
 from donate.settling.models import Settlement
 
 MOST_WAITING = 200
@@ -57,6 +59,7 @@ class BankDesk:
     next_before: int | None
     unseen: tuple[Candidate, ...]
     unseen_count: int
+    totals: BankTotals
     last: BankStatement | None
     until: date | None  # the day of the newest line
 
@@ -74,6 +77,7 @@ class LineFile:
     settlement_id: int | None
     recorded: RecordedDonation | None
     batch: RecordedBatch | None
+    sent_back: RecordedRefund | None
 
 
 def line_of(session: Session, user: SignedIn, line_id: int) -> BankLine:
@@ -91,7 +95,7 @@ def bank_desk(session: Session, book: Book, before: int | None = None) -> BankDe
     if before is not None:
         matched = matched.where(BankLine.id < before)
     rows = _shown(session, matched)
-    unseen = candidates(session, book.id)
+    unseen = [one for one in candidates(session, book.id) if not one.is_other_sum]
     return BankDesk(
         waiting=_shown(session, waiting),
         waiting_count=session.scalars(
@@ -101,6 +105,7 @@ def bank_desk(session: Session, book: Book, before: int | None = None) -> BankDe
         next_before=rows[PAGE - 1].line_id if len(rows) > PAGE else None,
         unseen=tuple(unseen[:PAGE]),
         unseen_count=len(unseen),
+        totals=totals_of(session, book, unseen),
         last=session.scalars(
             select(BankStatement).where(BankStatement.book_id == book.id).order_by(BankStatement.id.desc()).limit(1)
         ).first(),
@@ -127,6 +132,7 @@ def line_file(session: Session, line: BankLine) -> LineFile:
         settlement_id=_settlement(session, shown),
         recorded=_recorded(session, shown),
         batch=_batch(session, shown),
+        sent_back=_sent_back(session, shown),
     )
 
 
@@ -147,6 +153,13 @@ def _batch(session: Session, shown: ShownLine) -> RecordedBatch | None:
     if shown.met is not BankMatch.RECORDED_BATCH or shown.subject is None:
         return None
     query = select(RecordedBatch).where(RecordedBatch.public_id == UUID(shown.subject))
+    return session.scalars(query).one_or_none()
+
+
+def _sent_back(session: Session, shown: ShownLine) -> RecordedRefund | None:
+    if shown.met not in (BankMatch.RECORDED_REFUND, BankMatch.RECORDED_REFUND_RETURNED) or shown.subject is None:
+        return None
+    query = select(RecordedRefund).where(RecordedRefund.public_id == UUID(shown.subject))
     return session.scalars(query).one_or_none()
 
 

@@ -9,6 +9,27 @@ revision = "r25_sent_back"
 down_revision = "r21_log_tree"
 
 TIME = sa.DateTime(timezone=True)
+
+# The payout of a platform by which each of its donations came: that of its file. What was reversed and recorded anew
+# under its number, alone or with a later file, came with the payout of the file that had it first (`batch_id`), unless a
+# person matched the payout of `own_batch_id`, the file that it stands in, without it.
+PLATFORM_PART = """
+CREATE VIEW platform_part AS
+SELECT recorded.id AS recorded_id, recorded.book_id, recorded.entry_id, recorded.amount_minor, recorded.received_on,
+       coalesce(undone.batch_id, recorded.batch_id) AS batch_id, recorded.batch_id AS own_batch_id
+FROM recorded_donation recorded
+LEFT JOIN (SELECT book_id, source_key, reference_key, min(batch_id) AS batch_id FROM recorded_donation
+           WHERE state = 'reversed' AND channel = 'platform' AND batch_id IS NOT NULL
+           GROUP BY book_id, source_key, reference_key) AS undone
+  ON undone.book_id = recorded.book_id AND undone.source_key = recorded.source_key
+  AND undone.reference_key = recorded.reference_key
+WHERE recorded.state = 'confirmed' AND recorded.channel = 'platform'
+"""
+# Entries that a bank's statement shows and no row of ours names: few among many, found without reading the others.
+AT_THE_BANK = (
+    "reason IN ('opening', 'disbursement_paid', 'disbursement_returned')"
+    " OR (reason = 'recorded_donation' AND campaign IS NULL)"
+)
 MET = (
     "settlement",
     "settlement_returned",
@@ -110,9 +131,13 @@ def _create_refunds() -> None:
 
 def _widen_the_bank() -> None:
     op.add_column("bank_line", sa.Column("balance_minor", sa.BigInteger()))
+    grant(op, "donate_web", "UPDATE (balance_minor)", "bank_line")
     op.execute("ALTER TABLE bank_line DROP CONSTRAINT bank_line_met_check")
     kinds = ", ".join(f"'{one}'" for one in MET)
     op.execute(f"ALTER TABLE bank_line ADD CONSTRAINT bank_line_met_check CHECK (met IN ({kinds}))")
+    op.execute(PLATFORM_PART)
+    grant(op, "donate_web", "SELECT", "platform_part")
+    op.create_index("entry_at_the_bank_ix", "entry", ["book_id", "reason"], postgresql_where=sa.text(AT_THE_BANK))
 
 
 def _publish_more_of_a_run() -> None:
