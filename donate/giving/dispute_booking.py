@@ -1,6 +1,7 @@
-"""The entries of a dispute: held back, lost or won, and its fee, which the general fund bears.
+"""The entries of a dispute: held back, lost or won, and its fee, which the general fund bears and gets back.
 
-A warning moves no money and books nothing. A lost dispute that is won after all has its loss reversed first.
+Of a dispute that is won the provider returns the disputed amount, and at times a fee as well: that for answering it, or
+in older terms the one for receiving it. A warning moves no money and books nothing. A lost dispute that is won after all has its loss reversed first.
 """
 
 from collections.abc import Mapping
@@ -52,8 +53,7 @@ def move_dispute(
     if reinstated and not dispute.is_reinstated:
         dispute.is_reinstated = True
         _book(session, payment, dispute, parts, Reason.DISPUTE_WON)
-    if seen.fee_minor > dispute.fee_minor:
-        _book_fee(session, payment, dispute, seen.fee_minor)
+    _book_fees(session, payment, dispute, seen)
     dispute.state = after.value
     dispute.evidence_due_at = seen.evidence_due_at
     if is_lost or is_won:
@@ -123,19 +123,28 @@ def _reverse_loss(session: Session, payment: Payment, dispute: Dispute) -> None:
         )
 
 
-def _book_fee(session: Session, payment: Payment, dispute: Dispute, fee_minor: int) -> None:
-    """What the provider keeps for itself; an appeal adds to it, so only the difference is booked."""
-    first = dispute.fee_minor == 0
-    key = f"dispute-fee:{dispute.dispute_id}" + ("" if first else f":{fee_minor}")
-    rise = fee_minor - dispute.fee_minor
-    dispute.fee_minor = fee_minor
+def _book_fees(session: Session, payment: Payment, dispute: Dispute, seen: DisputeSeen) -> None:
+    """What the provider took for itself and what it gave back, each as far as it rose: an appeal adds to the fee.
+
+    The two never fall at the provider, so an answer that is older than the row books nothing.
+    """
+    moved = (
+        ("dispute-fee", dispute.fee_minor, seen.fee_minor, "general", "clearing"),
+        ("dispute-fee-returned", dispute.fee_returned_minor, seen.fee_returned_minor, "clearing", "general"),
+    )
+    dispute.fee_minor = max(dispute.fee_minor, seen.fee_minor)
+    dispute.fee_returned_minor = max(dispute.fee_returned_minor, seen.fee_returned_minor)
     if not payment.is_booked:
         return
-    entry = NewEntry(
-        book_id=payment.book_id,
-        reason=Reason.DISPUTE_FEE,
-        idempotency_key=key,
-        effective_on=clock.today(payment.time_zone),
-        legs=(Leg(debit="general", credit="clearing", amount_minor=rise),),
-    )
-    journal.post(session, [entry])
+    entries = [
+        NewEntry(
+            book_id=payment.book_id,
+            reason=Reason.DISPUTE_FEE,
+            idempotency_key=f"{name}:{dispute.dispute_id}" + (f":{after}" if before else ""),
+            effective_on=clock.today(payment.time_zone),
+            legs=(Leg(debit=debit, credit=credit, amount_minor=after - before),),
+        )
+        for name, before, after, debit, credit in moved
+        if after > before
+    ]
+    journal.post(session, entries)

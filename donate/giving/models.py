@@ -159,7 +159,7 @@ class DonationPrivate(Base, kw_only=True):
 
 
 class UnbookedMoney(Base, kw_only=True):
-    """Money at the provider that differs from what was agreed, until a person has explained it.
+    """Money at the provider that differs from what was agreed, until a person has explained it or it is gone.
 
     Money in the book's currency also has an entry against suspense (`is_in_suspense`); money in another
     currency has no entry at all, and stands here in its own currency.
@@ -172,6 +172,9 @@ class UnbookedMoney(Base, kw_only=True):
     # The provider's session: one row for each, however often its message arrives.
     session_id: Mapped[str] = mapped_column(unique=True)
     checkout_id: Mapped[int | None] = mapped_column(ForeignKey("checkout.id"), default=None)
+    # The payment that its checkout was booked by; else a second one of a checkout that was paid twice, or of none. A
+    # month that nobody opened a page for has no session, so this is never told by comparing sessions.
+    is_own: Mapped[bool] = mapped_column(default=False)
     amount_minor: Mapped[int]
     currency: Mapped[str]
     is_in_suspense: Mapped[bool]
@@ -187,8 +190,10 @@ class UnbookedMoney(Base, kw_only=True):
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount"),
         CheckConstraint("(explained_at IS NULL) = (explanation IS NULL)", name="explained"),
-        CheckConstraint("outcome IN ('cleared', 'refunded', 'noted')", name="outcome"),
+        CheckConstraint("outcome IN ('cleared', 'refunded', 'noted', 'gone_back', 'general')", name="outcome"),
+        CheckConstraint("checkout_id IS NOT NULL OR NOT is_own", name="own"),
         Index(None, "charge_id"),
         Index(None, "checkout_id"),
+        Index("unbooked_money_own_key", "checkout_id", unique=True, postgresql_where="is_own"),
         Index("unbooked_money_standing_ix", "id", postgresql_where="explained_at IS NULL"),
     )

@@ -59,7 +59,8 @@ class RefundLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeLine:
-    """A dispute as it stands. `reason` is a sentence, `code` the provider's word for it."""
+    """A dispute as it stands. `fee_minor` is what the provider keeps for itself, less what it gave back; `reason` is a
+    sentence, `code` the provider's word for it."""
 
     dispute_id: str
     checkout: UUID | None
@@ -175,7 +176,7 @@ def dispute_lines(session: Session, hosts: Hosts, most: int, *conditions: Column
             dispute_id=dispute.dispute_id,
             checkout=checkout,
             amount_minor=dispute.amount_minor,
-            fee_minor=dispute.fee_minor,
+            fee_minor=dispute.fee_minor - dispute.fee_returned_minor,
             currency=currency,
             time_zone=time_zone,
             state=DisputeState(dispute.state),

@@ -241,13 +241,14 @@ class Dispute(Base, kw_only=True):
     state: Mapped[str] = mapped_column(default=DisputeState.WARNING.value)
     is_withdrawn: Mapped[bool] = mapped_column(default=False)  # ever: its opening is booked
     is_reinstated: Mapped[bool] = mapped_column(default=False)
-    fee_minor: Mapped[int] = mapped_column(default=0)  # as far as it is booked
+    fee_minor: Mapped[int] = mapped_column(default=0)  # all that was ever taken, as far as it is booked
+    fee_returned_minor: Mapped[int] = mapped_column(default=0)  # what came back of it, likewise
     evidence_due_at: Mapped[datetime | None] = mapped_column(default=None)
     next_sync_at: Mapped[datetime | None] = mapped_column(default=None)
 
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount"),
-        CheckConstraint("fee_minor >= 0", name="fee"),
+        CheckConstraint("fee_minor >= 0 AND fee_returned_minor >= 0", name="fee"),
         CheckConstraint("(checkout_id IS NULL) <> (unbooked_id IS NULL)", name="one_payment"),
         CheckConstraint("state IN ('warning', 'open', 'lost', 'won')", name="state"),
         CheckConstraint("is_withdrawn OR NOT is_reinstated", name="reinstated"),

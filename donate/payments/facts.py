@@ -48,7 +48,8 @@ class DisputeSeen:
 
     `warning` is an inquiry that has moved no money; `won` may still follow `lost`, after an appeal.
     `withdrawn_minor` is what the provider holds back at this moment (0 before the withdrawal and after a
-    reinstatement), `fee_minor` what it keeps for itself in all.
+    reinstatement), `fee_minor` what it ever took for itself, `fee_returned_minor` what it gave back of that (the fee
+    for answering, where the dispute is won). Both only rise, so that an older answer is told from a newer one.
     """
 
     dispute_id: str
@@ -60,6 +61,7 @@ class DisputeSeen:
     created_at: datetime
     withdrawn_minor: int
     fee_minor: int
+    fee_returned_minor: int
     evidence_due_at: datetime | None
 
 

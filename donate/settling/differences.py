@@ -134,7 +134,14 @@ _QUERIES = (
         FROM provider_line line JOIN checkout ON checkout.id = line.checkout_id
         WHERE checkout.booked_as = 'donations' AND line.amount_minor <> checkout.amount_minor
           AND line.merchant_account_id = ANY (CAST(:merchants AS bigint[]))
-        ORDER BY line.id
+        UNION ALL
+        SELECT line.merchant_account_id, line.line_id, money.amount_minor, line.amount_minor, line.currency
+        FROM unbooked_money money
+        JOIN provider_line line ON line.merchant_account_id = money.merchant_account_id AND line.met = 'charge'
+          AND CASE WHEN money.is_own THEN line.checkout_id = money.checkout_id ELSE line.source_id = money.charge_id END
+        WHERE money.is_in_suspense AND line.amount_minor <> money.amount_minor
+          AND line.merchant_account_id = ANY (CAST(:merchants AS bigint[]))
+        ORDER BY 2
         """,
     ),
     (
@@ -142,9 +149,28 @@ _QUERIES = (
         """
         SELECT line.merchant_account_id, line.line_id, checkout.fee_minor, line.fee_minor, line.currency
         FROM provider_line line JOIN checkout ON checkout.id = line.checkout_id
-        WHERE checkout.booked_as IN ('donations', 'suspense') AND line.fee_minor <> checkout.fee_minor
+        WHERE checkout.booked_as <> 'unbooked' AND line.fee_minor <> checkout.fee_minor
           AND line.merchant_account_id = ANY (CAST(:merchants AS bigint[]))
-        ORDER BY line.id
+        UNION ALL
+        SELECT line.merchant_account_id, line.line_id, money.fee_minor, line.fee_minor, line.currency
+        FROM unbooked_money money
+        JOIN provider_line line ON line.merchant_account_id = money.merchant_account_id
+          AND line.source_id = money.charge_id AND line.met = 'charge'
+        WHERE money.is_in_suspense AND NOT money.is_own AND line.fee_minor <> money.fee_minor
+          AND line.merchant_account_id = ANY (CAST(:merchants AS bigint[]))
+        UNION ALL
+        SELECT line.merchant_account_id, dispute.dispute_id, dispute.fee_minor - dispute.fee_returned_minor,
+               sum(line.fee_minor), line.currency
+        FROM dispute
+        JOIN provider_line line ON line.source_id = dispute.dispute_id AND line.met = 'dispute'
+        WHERE line.merchant_account_id = ANY (CAST(:merchants AS bigint[])) AND NOT EXISTS (
+          SELECT FROM entry
+          WHERE entry.reason = 'dispute_fee' AND entry.recorded_at >= :before
+            AND split_part(entry.idempotency_key, ':', 2) = dispute.dispute_id)
+        GROUP BY line.merchant_account_id, dispute.id, line.currency
+        HAVING sum(line.fee_minor) <> dispute.fee_minor - dispute.fee_returned_minor
+          AND max(line.seen_at) < :before
+        ORDER BY 2
         """,
     ),
     (
@@ -153,10 +179,19 @@ _QUERIES = (
         SELECT checkout.merchant_account_id, coalesce(checkout.charge_id, checkout.session_id), checkout.amount_minor,
                NULL, checkout.currency
         FROM checkout
-        WHERE checkout.booked_as IN ('donations', 'suspense') AND checkout.paid_at < :before
+        WHERE checkout.booked_as IN ('donations', 'suspense', 'cleared') AND checkout.paid_at < :before
           AND (checkout.session_id IS NOT NULL OR checkout.charge_id IS NOT NULL)
           AND checkout.merchant_account_id = ANY (CAST(:merchants AS bigint[]))
           AND NOT EXISTS (SELECT FROM provider_line WHERE provider_line.checkout_id = checkout.id)
+        UNION ALL
+        SELECT money.merchant_account_id, coalesce(money.charge_id, money.session_id), money.amount_minor, NULL,
+               money.currency
+        FROM unbooked_money money
+        WHERE money.is_in_suspense AND NOT money.is_own AND money.seen_at < :before
+          AND money.merchant_account_id = ANY (CAST(:merchants AS bigint[]))
+          AND NOT EXISTS (SELECT FROM provider_line line
+                          WHERE line.merchant_account_id = money.merchant_account_id
+                            AND line.source_id = money.charge_id)
         UNION ALL
         SELECT min(merchant.id), split_part(entry.idempotency_key, ':', 2), sum(transfer.amount_minor), NULL,
                min(book.currency)
@@ -165,11 +200,13 @@ _QUERIES = (
         JOIN merchant_account merchant ON merchant.book_id = book.id
         JOIN transfer ON transfer.entry_id = entry.id
         WHERE entry.reason IN ('refund', 'refund_failed', 'dispute_opened', 'dispute_won')
+          AND 'clearing' IN (SELECT code FROM account WHERE id IN (transfer.debit_id, transfer.credit_id))
           AND entry.recorded_at < :before AND split_part(entry.idempotency_key, ':', 2) <> 'sample'
           AND merchant.id = ANY (CAST(:merchants AS bigint[]))
           AND NOT EXISTS (SELECT FROM provider_line line
                           WHERE line.source_id = split_part(entry.idempotency_key, ':', 2)
-                            AND (line.net_minor < 0) = (entry.reason IN ('refund', 'dispute_opened')))
+                            AND line.amount_minor <> 0
+                            AND (line.amount_minor < 0) = (entry.reason IN ('refund', 'dispute_opened')))
         GROUP BY 2
         """,
     ),

@@ -7,6 +7,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from donate.giving.models import Checkout, UnbookedMoney
+from donate.giving.refund_models import Dispute
 from donate.ledger.models import Entry
 from donate.settling.models import Met, ProviderLine
 
@@ -45,9 +46,9 @@ def entry_prefixes(line: ProviderLine) -> tuple[str, ...]:
     if line.kind in REFUND_RETURNS:
         return (f"refund-failed:{source}:",)
     if is_dispute(line.kind, source):
-        # A line of an appeal moves a further fee and nothing else.
-        name = "dispute-fee" if line.amount_minor == 0 else "dispute-opened" if line.amount_minor < 0 else "dispute-won"
-        return (f"{name}:{source}" if line.amount_minor == 0 else f"{name}:{source}:",)
+        if line.amount_minor == 0:  # of an appeal, or of an answer: moves a further fee, or one back, and nothing else
+            return (f"dispute-fee{'-returned' if line.fee_minor < 0 else ''}:{source}",)
+        return (f"dispute-{'opened' if line.amount_minor < 0 else 'won'}:{source}:",)
     return ()
 
 
@@ -64,10 +65,22 @@ def known(session: Session, merchant_id: int, book_id: int, lines: Sequence[Prov
     found |= {line.id: standing[line.source_id] for line in charges if line.source_id in standing}
     booked = [line for line in lines if entry_prefixes(line)]
     keys = keys_beginning(session, book_id, [prefix for line in booked for prefix in entry_prefixes(line)[:1]])
+    disputed = _disputed(session, [line.source_id or "" for line in booked if is_dispute(line.kind, line.source_id)])
     for line in booked:
-        if keys.get(entry_prefixes(line)[0]):
-            found[line.id] = Owner(Met.DISPUTE if is_dispute(line.kind, line.source_id) else Met.REFUND)
+        if not keys.get(entry_prefixes(line)[0]):
+            continue
+        if not is_dispute(line.kind, line.source_id):
+            found[line.id] = Owner(Met.REFUND)
+        elif line.amount_minor == 0 or abs(line.amount_minor) == disputed.get(line.source_id or ""):
+            found[line.id] = Owner(Met.DISPUTE)  # of another amount than its entries it would never come out even
     return found
+
+
+def _disputed(session: Session, disputes: Sequence[str]) -> dict[str, int]:
+    if not disputes:
+        return {}
+    rows = session.execute(select(Dispute.dispute_id, Dispute.amount_minor).where(Dispute.dispute_id.in_(disputes)))
+    return dict(rows.all())
 
 
 def _checkouts(session: Session, merchant_id: int, charges: Iterable[str]) -> dict[str, int]:
@@ -82,7 +95,7 @@ def _checkouts(session: Session, merchant_id: int, charges: Iterable[str]) -> di
 
 
 def _standing(session: Session, merchant_id: int, charges: Sequence[str]) -> dict[str, Owner]:
-    """Payments booked against suspense that are not their checkout's own, if they have one; once their fee is booked."""
+    """Payments booked against suspense that are not their checkout's own; once their fee is booked."""
     rows = session.execute(
         select(UnbookedMoney.charge_id, Entry.id)
         .join(Entry, Entry.idempotency_key == "suspense:" + UnbookedMoney.session_id)
@@ -90,6 +103,7 @@ def _standing(session: Session, merchant_id: int, charges: Sequence[str]) -> dic
             UnbookedMoney.charge_id.in_(charges),
             UnbookedMoney.merchant_account_id == merchant_id,
             UnbookedMoney.is_in_suspense,
+            UnbookedMoney.is_own.is_(False),
             UnbookedMoney.fee_minor.is_not(None),
         )
     )

@@ -6,7 +6,7 @@ from alembic import op
 from migrations.rights import append_only, grant
 
 revision = "r25_sent_back"
-down_revision = "r21_log_tree"
+down_revision = "r23_gone_back"
 
 TIME = sa.DateTime(timezone=True)
 

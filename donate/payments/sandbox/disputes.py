@@ -1,7 +1,9 @@
 """Disputes and early fraud warnings: what the donor's bank does to a charge.
 
 An inquiry (`warning_…`) moves no money and may be answered with a refund. A formal dispute takes its amount and a fee
-out of the balance at once; when it is won the amount comes back by a line of its own, the fee never does.
+out of the balance at once; when it is won the amount comes back by a line of its own. With it a fee may come back: that
+for answering, which an account whose terms have one paid with its answer (`counter_fee`), or by older terms the one
+for receiving it. Else what was taken stays taken.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -69,39 +71,47 @@ def escalate_dispute(session: Session, merchant: str, dispute_id: str) -> Sandbo
     return row
 
 
-def answer_dispute(session: Session, merchant: str, dispute_id: str, cause: Cause | None = None) -> SandboxObject:
-    """The charity's evidence is with the bank. Raises Fault."""
+def answer_dispute(
+    session: Session, merchant: str, dispute_id: str, cause: Cause | None = None, *, counter_fee: int = 0
+) -> SandboxObject:
+    """The charity's evidence is with the bank, which the provider may charge for. Raises Fault."""
     now = clock.now()
     row = _running(session, merchant, dispute_id)
-    status = "warning_under_review" if row.body["status"].startswith("warning") else "under_review"
+    is_inquiry = row.body["status"].startswith("warning")
+    if counter_fee and not is_inquiry:
+        words = f"Dispute countered fee for {row.body['charge']}"
+        _move(session, row, now, amount=0, fee=counter_fee, category="fee", description=words)
+        row.private = {**row.private, "counter_fee": counter_fee}
     details = {**row.body["evidence_details"], "has_evidence": True, "submission_count": 1}
-    previous = store.change(row, status=status, evidence_details={**details, "submission_method": "manual"})
+    previous = store.change(
+        row,
+        status="warning_under_review" if is_inquiry else "under_review",
+        evidence_details={**details, "submission_method": "manual"},
+    )
     _tell(session, row, now, "charge.dispute.updated", previous=previous, cause=cause)
     return row
 
 
 def close_dispute(
-    session: Session, merchant: str, dispute_id: str, *, won: bool, cause: Cause | None = None
+    session: Session,
+    merchant: str,
+    dispute_id: str,
+    *,
+    won: bool,
+    cause: Cause | None = None,
+    returned_fee: int | None = None,
 ) -> SandboxObject:
-    """The bank decides; an inquiry just ends. Raises Fault."""
+    """The bank decides; an inquiry just ends. A won one gives back `returned_fee`, or what its answer cost. Raises Fault."""
     now = clock.now()
     row = _running(session, merchant, dispute_id)
     if row.body["status"].startswith("warning"):
         previous = store.change(row, status="warning_closed")
     elif won:
-        line = movements.move(
-            session,
-            merchant,
-            kind="adjustment",
-            amount=row.body["amount"],
-            currency=row.body["currency"],
-            source=dispute_id,
-            now=now,
-            category="dispute_reversal",
-            description=f"Chargeback reversal for {row.body['charge']}",
-        )
-        lines = [*row.body["balance_transactions"], line.body]
-        previous = store.change(row, status="won", balance_transactions=lines, is_charge_refundable=True)
+        back = row.private.get("counter_fee", 0) if returned_fee is None else returned_fee
+        words = f"Chargeback reversal for {row.body['charge']}"
+        amount, kind = row.body["amount"], "dispute_reversal"
+        previous = _move(session, row, now, amount=amount, fee=-back, category=kind, description=words)
+        previous |= store.change(row, status="won", is_charge_refundable=True)
         _tell(session, row, now, "charge.dispute.funds_reinstated", cause=cause)
     else:
         previous = store.change(row, status="lost")
@@ -166,21 +176,29 @@ def _running(session: Session, merchant: str, dispute_id: str) -> SandboxObject:
 
 
 def _withdraw(session: Session, row: SandboxObject, now: datetime) -> None:
-    currency = row.body["currency"]
+    fee = tariffs.DISPUTE_FEES[row.body["currency"].upper()]
+    words = f"Chargeback withdrawal for {row.body['charge']}"
+    _move(session, row, now, amount=-row.body["amount"], fee=fee, category="dispute", description=words)
+
+
+def _move(
+    session: Session, row: SandboxObject, now: datetime, *, amount: int, fee: int, category: str, description: str
+) -> Body:
+    """A movement of the balance that the dispute names, and what it named before; a `fee` below zero comes back."""
     line = movements.move(
         session,
         row.merchant,
         kind="adjustment",
-        amount=-row.body["amount"],
-        fee=tariffs.DISPUTE_FEES[currency.upper()],
-        currency=currency,
+        amount=amount,
+        fee=fee,
+        currency=row.body["currency"],
         source=row.body["id"],
         now=now,
-        category="dispute",
-        description=f"Chargeback withdrawal for {row.body['charge']}",
+        category=category,
+        description=description,
         fee_words="Dispute fee",
     )
-    store.change(row, balance_transactions=[*row.body["balance_transactions"], line.body])
+    return store.change(row, balance_transactions=[*row.body["balance_transactions"], line.body])
 
 
 def _tell(

@@ -116,7 +116,8 @@ def dispute_seen(dispute: stripe.Dispute) -> DisputeSeen:
         reason=dispute.reason,
         created_at=moment(dispute.created),
         withdrawn_minor=-sum(line.amount for line in dispute.balance_transactions),
-        fee_minor=sum(line.fee for line in dispute.balance_transactions),
+        fee_minor=sum(max(0, line.fee) for line in dispute.balance_transactions),
+        fee_returned_minor=sum(max(0, -line.fee) for line in dispute.balance_transactions),
         evidence_due_at=moment(due) if due else None,
     )
 
