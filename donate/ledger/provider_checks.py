@@ -91,6 +91,20 @@ PROVIDER_CHECKS = (
         """,
     ),
     Check(
+        "refund_fees_are_booked",
+        N_("What the provider took for sending money back, or gave back with it, is booked to the last cent."),
+        """
+        SELECT 'balance line ' || line.line_id
+        FROM provider_line line
+        JOIN merchant_account merchant ON merchant.id = line.merchant_account_id
+        LEFT JOIN entry ON entry.book_id = merchant.book_id AND entry.idempotency_key = 'refund-fee:' || line.line_id
+        LEFT JOIN transfer ON transfer.entry_id = entry.id
+        LEFT JOIN account credit ON credit.id = transfer.credit_id
+        WHERE line.met = 'refund' AND line.fee_minor <> 0 AND line.fee_minor <> coalesce(
+          CASE WHEN credit.code = 'clearing' THEN transfer.amount_minor ELSE -transfer.amount_minor END, 0)
+        """,
+    ),
+    Check(
         "bank_lines_match_the_ledger",
         N_("Every bank line that was matched has its amount in the ledger’s bank account."),
         """

@@ -174,6 +174,7 @@ def _meet(session: Session, home: Home, line_id: int, owner: owners.Owner | None
     elif owner is not None and owner.met is Met.CHARGE:
         return _meet_charge(session, home, line, owner)
     elif owner is not None and owner.met is not None:
+        book_refund_fee(session, home, line, owner.met)
         _tell(session, line, owner.met)
     elif line.kind in owners.PAYOUTS:
         _tell(session, line, Met.SETTLEMENT)
@@ -203,6 +204,26 @@ def _meet_charge(session: Session, home: Home, line: ProviderLine, owner: owners
         book_fee(session, home.merchant, checkout.public_id, fee)
     _tell(session, line, Met.CHARGE, checkout_id=checkout.id)
     return True
+
+
+def book_refund_fee(session: Session, home: Home, line: ProviderLine, met: Met) -> None:
+    """Book what the provider takes for sending money back, or gives back with it: general / clearing, once a line.
+
+    Only the line says it. The general fund bears it, as it does a dispute's: the price of sending back is no fee of a
+    donation, whose fund gave up the whole of it already, and no other donation's business. So nothing is shared out,
+    and the fee-cover fund, which is there so that donations arrive whole, pays nothing of it.
+    """
+    if met is not Met.REFUND or line.fee_minor == 0:
+        return
+    debit, credit = ("general", "clearing") if line.fee_minor > 0 else ("clearing", "general")
+    entry = NewEntry(
+        book_id=home.book_id,
+        reason=Reason.PROCESSING_FEE,
+        idempotency_key=f"refund-fee:{line.line_id}",
+        effective_on=clock.today(home.time_zone),
+        legs=(Leg(debit=debit, credit=credit, amount_minor=abs(line.fee_minor)),),
+    )
+    journal.post(session, [entry])
 
 
 def _is_overdue(occurred_at: datetime) -> bool:

@@ -14,7 +14,7 @@ from donate.db import reading, transaction
 from donate.ledger import journal
 from donate.settling import owners
 from donate.settling.differences import Difference, Found
-from donate.settling.lines import Home
+from donate.settling.lines import Home, book_refund_fee
 from donate.settling.models import Met, ProviderLine
 
 NOTE = "The owner of this balance line became known after it was put in suspense."
@@ -66,6 +66,8 @@ def give_to_owner(session: Session, home: Home, line: ProviderLine, owner: owner
             effective_on=clock.today(home.time_zone),
             note=NOTE,
         )
+    if owner.met is not None:
+        book_refund_fee(session, home, line, owner.met)
     met = None if owner.met is None else owner.met.value
     session.execute(
         update(ProviderLine)

@@ -17,7 +17,7 @@ from typing import cast
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from donate.giving.models import Booked, Checkout, Donation
+from donate.giving.models import Booked, Checkout, Donation, UnbookedMoney
 from donate.ledger import stock
 from donate.ledger.take_back import take_back
 from donate.settling import owners
@@ -44,7 +44,7 @@ def shares_of(session: Session, book_id: int, lines: Sequence[ProviderLine]) -> 
     for line in lines:
         if line.met == Met.OPENING:
             shares["opening"] += line.net_minor
-        elif line.met == Met.DISPUTE:
+        elif line.met in (Met.DISPUTE, Met.REFUND):
             # By the line and not by an entry: of several fees of one dispute each line brings its own.
             shares["general"] -= line.fee_minor
         elif line.met == Met.CHARGE and line.checkout_id is None:
@@ -67,8 +67,9 @@ def _charge_keys(session: Session, checkout_ids: Iterable[int]) -> list[str]:
     ids = list(checkout_ids)
     keys = []
     rows = session.execute(
-        select(Checkout.public_id, Checkout.booked_as, Checkout.session_id, Donation.public_id)
+        select(Checkout.public_id, Checkout.booked_as, UnbookedMoney.session_id, Donation.public_id)
         .join(Donation, Donation.checkout_id == Checkout.id)
+        .outerjoin(UnbookedMoney, (UnbookedMoney.checkout_id == Checkout.id) & UnbookedMoney.is_own)
         .where(Checkout.id.in_(ids))
     )
     for checkout, booked_as, session_id, donation in rows:
@@ -162,7 +163,8 @@ _OWED = text(
     """
 )
 
-# Of each donation the entry by which it left suspense, its fund, and what it brought: less its part of the fee.
+# Of each donation the entry by which it left suspense, its fund, and what it brought: less its part of the fee, as far
+# as that was not covered.
 _CLEARED_LATE = text(
     """
     SELECT cleared.id, fund.code, leg.amount_minor - coalesce(fee.minor, 0)
@@ -176,9 +178,11 @@ _CLEARED_LATE = text(
     JOIN transfer leg ON leg.entry_id = cleared.id
     JOIN account fund ON fund.id = leg.credit_id
     LEFT JOIN LATERAL (
-      SELECT sum(transfer.amount_minor) AS minor FROM entry JOIN transfer ON transfer.entry_id = entry.id
-      WHERE entry.book_id = checkout.book_id AND transfer.debit_id = fund.id
-        AND entry.idempotency_key = 'fee:' || checkout.public_id || ':' || donation.public_id) AS fee ON true
+      SELECT sum(CASE WHEN transfer.debit_id = fund.id THEN transfer.amount_minor ELSE -transfer.amount_minor END) AS minor
+      FROM entry JOIN transfer ON transfer.entry_id = entry.id
+      WHERE entry.book_id = checkout.book_id AND entry.idempotency_key IN
+        ('fee:' || checkout.public_id || ':' || donation.public_id,
+         'cover:' || checkout.public_id || ':' || donation.public_id)) AS fee ON true
     WHERE checkout.merchant_account_id = :merchant_id AND checkout.book_id = :book_id
       AND checkout.booked_as = 'cleared'
       AND settlement.released_at IS NOT NULL AND settlement.returned_entry_id IS NULL
