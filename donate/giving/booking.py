@@ -169,7 +169,10 @@ def _is_of_another(session: Session, merchant: str, session_id: str) -> bool:
 
 
 def keep_unexplained(session: Session, merchant: str, seen: ProviderCheckout, checkout: Checkout | None) -> Booked:
-    """A row for staff, and an entry against suspense where the book can hold the currency."""
+    """A row for staff, and an entry against suspense where the book can hold the currency.
+
+    Of a checkout that is not booked yet it becomes the payment; of one that is, it is a second one.
+    """
     merchant_id, book_id, currency, time_zone = session.execute(
         select(MerchantAccount.id, Book.id, Book.currency, Book.time_zone)
         .join(Book, Book.id == MerchantAccount.book_id)
@@ -184,6 +187,7 @@ def keep_unexplained(session: Session, merchant: str, seen: ProviderCheckout, ch
             merchant_account_id=merchant_id,
             session_id=seen.session_id,
             checkout_id=checkout.id if checkout else None,
+            is_own=checkout is not None and checkout.booked_as is None,
             amount_minor=seen.amount_minor,
             currency=seen.currency,
             is_in_suspense=booked_as is Booked.SUSPENSE,

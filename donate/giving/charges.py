@@ -89,10 +89,10 @@ def payment_of_checkout(session: Session, checkout_id: int, *, lock: bool = True
     if booked_as in (Booked.SUSPENSE, Booked.UNBOOKED):
         found = session.execute(
             select(UnbookedMoney.amount_minor, UnbookedMoney.currency).where(
-                UnbookedMoney.checkout_id == checkout.id, UnbookedMoney.session_id == checkout.session_id
+                UnbookedMoney.checkout_id == checkout.id, UnbookedMoney.is_own
             )
         ).one_or_none()
-        paid, currency = found or (paid, currency)
+        paid, currency = found or (0, currency)  # of nothing that came there is no row
     parts = _parts(session, checkout.id, booked_as)
     return Payment(
         checkout_id=checkout.id,
@@ -107,14 +107,15 @@ def payment_of_checkout(session: Session, checkout_id: int, *, lock: bool = True
     )
 
 
-def payment_of_unbooked(session: Session, unbooked_id: int) -> Payment:
-    """Unexplained money without a checkout of its own, locked until the commit."""
-    money, merchant = session.execute(
+def payment_of_unbooked(session: Session, unbooked_id: int, *, lock: bool = True) -> Payment:
+    """Unexplained money without a checkout of its own, locked until the commit unless it is only read."""
+    query = (
         select(UnbookedMoney, MerchantAccount)
         .join(MerchantAccount, MerchantAccount.id == UnbookedMoney.merchant_account_id)
         .where(UnbookedMoney.id == unbooked_id)
-        .with_for_update(of=UnbookedMoney)
-    ).one()
+        .execution_options(populate_existing=True)
+    )
+    money, merchant = session.execute(query.with_for_update(of=UnbookedMoney) if lock else query).one()
     book = session.get_one(Book, merchant.book_id)
     return Payment(
         checkout_id=None,
@@ -127,6 +128,15 @@ def payment_of_unbooked(session: Session, unbooked_id: int) -> Payment:
         is_booked=money.is_in_suspense,
         parts=(),
     )
+
+
+def payment_behind(session: Session, money: UnbookedMoney, *, lock: bool = True) -> Payment:
+    """The payment that brought this money: its checkout's, where it is that one's own. What is locked is the payment."""
+    if money.is_own and money.checkout_id is not None:
+        own = payment_of_checkout(session, money.checkout_id, lock=lock)
+        if own is not None:
+            return own
+    return payment_of_unbooked(session, money.id, lock=lock)
 
 
 def _parts(session: Session, checkout_id: int, booked_as: Booked) -> tuple[Part, ...]:

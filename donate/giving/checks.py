@@ -2,6 +2,7 @@
 
 from donate.errors import N_
 from donate.giving.refund_checks import MONEY_BACK_CHECKS
+from donate.giving.unexplained_checks import UNEXPLAINED_CHECKS
 from donate.ledger import checks
 from donate.ledger.checks import Check
 from donate.ledger.provider_checks import PROVIDER_CHECKS
@@ -70,4 +71,11 @@ GIVING_CHECKS = (
     ),
 )
 
-ALL_CHECKS = (*checks.CHECKS, *LEAF_CHECKS, *PROVIDER_CHECKS, *GIVING_CHECKS, *MONEY_BACK_CHECKS)
+ALL_CHECKS = (
+    *checks.CHECKS,
+    *LEAF_CHECKS,
+    *PROVIDER_CHECKS,
+    *GIVING_CHECKS,
+    *MONEY_BACK_CHECKS,
+    *UNEXPLAINED_CHECKS,
+)

@@ -3,6 +3,14 @@
 The fund bears the fee of its donations. Where the host's fee-cover fund holds enough for a whole checkout's fee, it
 gives that to the funds beside it, so that the donations arrive whole; it never covers a part of a fee, and never
 goes below zero.
+
+Which fees are covered when the fee-cover fund runs short is decided by the order of booking, and by nothing else: a fee
+is offered to it once, in the moment in which it first falls on funds (when it becomes known, or, of money that stood in
+suspense, when that is cleared, whichever is later), and the first whose whole fee is there gets it. A smaller fee may
+so be covered after a larger one was not, and a fund that is filled again covers nothing of before. That depends on the
+order of messages, as any queue for what is scarce does; the books are exact in every order, and a check holds each
+checkout's cover to nothing or the whole fee. The other way, giving each its part, would leave odd remainders in
+thousands of funds for the same money.
 """
 
 from collections.abc import Sequence
@@ -16,8 +24,10 @@ from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.errors import N_, DonateError
+from donate.giving.charges import payment_of_checkout
 from donate.giving.models import Booked, Checkout, Donation
 from donate.giving.shortfall import has_come_back, raise_cover
+from donate.giving.unexplained_closing import settle
 from donate.ledger import cover, journal
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.journal import Leg, NewEntry
@@ -43,8 +53,8 @@ _Locked = tuple[int, UUID, int, str, str, str | None, int | None, datetime | Non
 
 
 @dataclass(frozen=True, slots=True)
-class _Paid:
-    """A checkout that was paid, locked, with what its fee entries need."""
+class Paid:
+    """A checkout that was paid, locked, with what its fee entries need; `booked_as` decides who bears the fee."""
 
     id: int
     public_id: UUID
@@ -72,58 +82,59 @@ def book_fee(session: Session, merchant: str, reference: UUID, fee: ChargeFee) -
         if booked_minor != fee.fee_minor:
             raise FeeChanged(booked=booked_minor, reported=fee.fee_minor)
         return True
-    paid = _Paid(checkout_id, public_id, book_id, time_zone, Booked(booked_as))
+    paid = Paid(checkout_id, public_id, book_id, time_zone, Booked(booked_as))
     journal.post(session, _entries(session, paid, fee.fee_minor))
     session.execute(
         update(Checkout)
         .where(Checkout.id == checkout_id)
         .values(fee_minor=fee.fee_minor, charge_id=fee.charge_id, fee_booked_at=clock.now(), next_sync_at=None)
     )
+    if paid.booked_as is Booked.SUSPENSE:
+        _close_what_went_back(session, paid.id)
     # What was refunded before its fee was known would leave the fund short by the fee.
     if paid.booked_as in (Booked.DONATIONS, Booked.CLEARED) and has_come_back(session, paid.id):
         raise_cover(session, paid.book_id, paid.time_zone, _campaigns(session, paid.id))
     return True
 
 
-def _entries(session: Session, paid: _Paid, fee_minor: int) -> list[NewEntry]:
+def _entries(session: Session, paid: Paid, fee_minor: int) -> list[NewEntry]:
     if fee_minor <= 0 or paid.booked_as is Booked.UNBOOKED:
         return []
     if paid.booked_as is Booked.SUSPENSE:
-        return [
-            _entry(
-                paid,
-                "whole",
-                None,
-                Reason.PROCESSING_FEE,
-                "fee",
-                Leg(debit="suspense", credit="clearing", amount_minor=fee_minor),
-            )
-        ]
+        leg = Leg(debit="suspense", credit="clearing", amount_minor=fee_minor)
+        return [_entry(paid, "whole", None, Reason.PROCESSING_FEE, "fee", leg)]
+    return borne_by_funds(session, paid, fee_minor, credit="clearing")
+
+
+def borne_by_funds(session: Session, paid: Paid, fee_minor: int, *, credit: str) -> list[NewEntry]:
+    """The fee on the funds of its donations, and what covers it, where the fee-cover fund holds the whole of it.
+
+    `credit` is where the fee was until now: clearing, or suspense, where it was learnt before the money was cleared out
+    of there. Locks the fee-cover fund's stock; the entries must be posted.
+    """
     parts = _parts(session, paid.id, fee_minor)
-    entries = [
-        _entry(
-            paid,
-            str(donation),
-            campaign,
-            Reason.PROCESSING_FEE,
-            "fee",
-            Leg(debit=fund_code(campaign), credit="clearing", amount_minor=part),
-        )
+    kinds = [(Reason.PROCESSING_FEE, "fee", False)]
+    if cover.take(session, paid.book_id, fee_minor):
+        kinds.append((Reason.FEE_COVERED, "cover", True))
+    return [
+        _entry(paid, str(donation), campaign, reason, kind, _leg(fund_code(campaign), part, credit, is_cover=is_cover))
+        for reason, kind, is_cover in kinds
         for donation, campaign, part in parts
     ]
-    if cover.take(session, paid.book_id, fee_minor):
-        entries += [
-            _entry(
-                paid,
-                str(donation),
-                campaign,
-                Reason.FEE_COVERED,
-                "cover",
-                Leg(debit=cover.CODE, credit=fund_code(campaign), amount_minor=part),
-            )
-            for donation, campaign, part in parts
-        ]
-    return entries
+
+
+def _leg(fund: str, amount_minor: int, credit: str, *, is_cover: bool) -> Leg:
+    if is_cover:
+        return Leg(debit=cover.CODE, credit=fund, amount_minor=amount_minor)
+    return Leg(debit=fund, credit=credit, amount_minor=amount_minor)
+
+
+def _close_what_went_back(session: Session, checkout_id: int) -> None:
+    """Unexplained money that was gone before its fee was known could not be closed until now."""
+    session.flush()
+    payment = payment_of_checkout(session, checkout_id)
+    if payment is not None:
+        settle(session, payment)
 
 
 def _campaigns(session: Session, checkout_id: int) -> set[str]:
@@ -148,7 +159,7 @@ def _parts(session: Session, checkout_id: int, fee_minor: int) -> Sequence[tuple
     ]
 
 
-def _entry(paid: _Paid, part: str, campaign: str | None, reason: Reason, kind: str, leg: Leg) -> NewEntry:
+def _entry(paid: Paid, part: str, campaign: str | None, reason: Reason, kind: str, leg: Leg) -> NewEntry:
     return NewEntry(
         book_id=paid.book_id,
         reason=reason,

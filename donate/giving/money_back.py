@@ -28,6 +28,7 @@ from donate.giving.refund_models import (
     RefundState,
 )
 from donate.giving.shortfall import lower_cover, raise_cover
+from donate.giving.unexplained_closing import settle
 from donate.money import split_by_largest_remainder
 from donate.payments.facts import ChargeSeen, DisputeSeen, RefundSeen
 
@@ -156,6 +157,7 @@ def _look_after(session: Session, payment: Payment, touched: Touched) -> None:
         move(session, payment.book_id, payment.time_zone, [campaign])
     if touched.left:
         void_official_receipts(session, touched.left, REFUNDED)
+    settle(session, payment)
 
 
 def gone_back(session: Session, donation_ids: Sequence[int]) -> dict[int, int]:

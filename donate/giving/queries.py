@@ -17,7 +17,7 @@ from donate.giving.brought import COUNTS
 from donate.giving.forms import MOST_LINES, Terms
 from donate.giving.models import Checkout, Donation, DonationPrivate, UnbookedMoney
 from donate.giving.money_back_queries import answer
-from donate.giving.refund_models import Refund, RefundState
+from donate.giving.refund_models import Refund, RefundNote, RefundState
 from donate.ledger import cover
 from donate.ledger.models import Book, MerchantAccount
 from donate.money import Money
@@ -195,7 +195,6 @@ class StandingMoney:
     is_in_suspense: bool
     seen_at: datetime
     checkout: UUID | None
-    has_own_checkout: bool
     charge_id: str | None
     fee_minor: int | None
     explained_at: datetime | None
@@ -254,7 +253,7 @@ def _read_money(session: Session, query: Select[*tuple[Any, ...]]) -> list[Stand
 
 
 def _standing(money: UnbookedMoney, merchant: str, checkout: Checkout | None, name: str | None) -> StandingMoney:
-    own = checkout if checkout is not None and checkout.session_id == money.session_id else None
+    own = checkout if money.is_own else None
     return StandingMoney(
         id=money.id,
         merchant=merchant,
@@ -266,7 +265,6 @@ def _standing(money: UnbookedMoney, merchant: str, checkout: Checkout | None, na
         is_in_suspense=money.is_in_suspense,
         seen_at=money.seen_at,
         checkout=own.public_id if own else None,
-        has_own_checkout=own is not None,
         charge_id=own.charge_id if own else money.charge_id,
         fee_minor=own.fee_minor if own else money.fee_minor,
         explained_at=money.explained_at,
@@ -285,22 +283,33 @@ def _plain(minor: int, currency: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MoneyRefund:
-    """A refund of money that was not as agreed, in its own currency. `answer` says why it was refused or came back."""
+    """A refund of money that was not as agreed, in its own currency. `answer` says why it was refused or came back,
+    `note` what staff wrote when they asked for it."""
 
     amount: str
     state: RefundState
     requested_at: datetime
     answer: str | None
+    note: str | None
 
 
 def refunds_of_money(session: Session, unbooked_id: int) -> list[MoneyRefund]:
     """What was sent back of one sum, oldest first."""
     money = session.get_one(UnbookedMoney, unbooked_id)
-    own = select(Checkout.id).where(Checkout.id == money.checkout_id, Checkout.session_id == money.session_id)
-    query = select(Refund).where(or_(Refund.unbooked_id == unbooked_id, Refund.checkout_id.in_(own)))
+    of_it = Refund.checkout_id == money.checkout_id if money.is_own else Refund.unbooked_id == unbooked_id
+    rows = session.execute(
+        select(Refund, RefundNote.note)
+        .outerjoin(RefundNote, RefundNote.refund_id == Refund.id)
+        .where(of_it)
+        .order_by(Refund.id)
+    )
     return [
         MoneyRefund(
-            _plain(refund.amount_minor, money.currency), RefundState(refund.state), refund.requested_at, answer(refund)
+            _plain(refund.amount_minor, money.currency),
+            RefundState(refund.state),
+            refund.requested_at,
+            answer(refund),
+            note,
         )
-        for refund in session.scalars(query.order_by(Refund.id))
+        for refund, note in rows
     ]

@@ -15,6 +15,11 @@ MONEY_BACK_CHECKS = (
           LEFT JOIN refund_part ON refund_part.refund_id = refund.id
           LEFT JOIN donation ON donation.id = refund_part.donation_id
           WHERE refund.refund_id IS NOT NULL AND checkout.booked_as <> 'unbooked'
+          UNION ALL
+          SELECT refund.id, refund.amount_minor, merchant.book_id, 'refund:' || refund.refund_id || ':' || 'whole'
+          FROM refund JOIN unbooked_money money ON money.id = refund.unbooked_id
+          JOIN merchant_account merchant ON merchant.id = money.merchant_account_id
+          WHERE refund.refund_id IS NOT NULL AND money.is_in_suspense
         )
         SELECT 'refund ' || part.id
         FROM part
@@ -30,8 +35,7 @@ MONEY_BACK_CHECKS = (
         """
         SELECT 'checkout ' || checkout.public_id
         FROM refund JOIN checkout ON checkout.id = refund.checkout_id
-        LEFT JOIN unbooked_money money
-          ON money.checkout_id = checkout.id AND money.session_id = checkout.session_id
+        LEFT JOIN unbooked_money money ON money.checkout_id = checkout.id AND money.is_own
         WHERE refund.state IN ('requested', 'pending', 'succeeded')
         GROUP BY checkout.id, checkout.public_id, checkout.amount_minor, money.amount_minor
         HAVING sum(refund.amount_minor) > coalesce(money.amount_minor, checkout.amount_minor)
@@ -80,7 +84,6 @@ MONEY_BACK_CHECKS = (
         WHERE fund.covered <> cover.covered_minor OR (fund.held < 0 AND NOT fund.is_reversed)
         """,
     ),
-)
     Check(
         "money_sent_back_is_booked",
         N_(
@@ -118,3 +121,4 @@ MONEY_BACK_CHECKS = (
         HAVING sum(refund.amount_minor) > recorded.amount_minor OR recorded.state <> 'confirmed'
         """,
     ),
+)

@@ -16,7 +16,7 @@ from donate import clock
 from donate.db import reading, transaction
 from donate.errors import DonateError, NotFound
 from donate.giving import recurring_sync
-from donate.giving.charges import payment_of
+from donate.giving.charges import Payment, payment_of, payment_of_checkout, payment_of_unbooked
 from donate.giving.models import Checkout, UnbookedMoney
 from donate.giving.money_back import book_charge
 from donate.giving.refund_models import Dispute, Refund, RefundOrigin, RefundState, WarningOfFraud
@@ -24,6 +24,7 @@ from donate.giving.refunds import NothingToRefund, PaymentDisputed, authorise_re
 from donate.giving.service import merchant_ref
 from donate.giving.sync import sync_checkout
 from donate.giving.unexplained import learn_unexplained
+from donate.giving.unexplained_closing import settle
 from donate.ledger.models import MerchantAccount
 from donate.payments.facts import ChargeSeen, RefundRequest
 from donate.payments.gateway import Event, MerchantRef, ProviderRefused, RefundRefused
@@ -169,17 +170,25 @@ def _merchant_of(session: Session, row: Refund | Dispute) -> MerchantRef:
 
 
 def _refuse(public_id: UUID, code: object) -> None:
+    """Unless it has gone meanwhile; unexplained money of which something is left so stands open again."""
     with transaction() as session:
-        session.execute(
-            update(Refund)
-            .where(Refund.public_id == public_id, Refund.state == RefundState.REQUESTED.value)
-            .values(
-                state=RefundState.REFUSED.value,
-                refused_code=str(code) if code is not None else None,
-                next_sync_at=None,
-            )
-        )
+        refund = session.scalars(select(Refund).where(Refund.public_id == public_id)).one()
+        payment = _payment(session, refund)
+        session.refresh(refund)
+        if refund.state == RefundState.REQUESTED:
+            refund.state, refund.next_sync_at = RefundState.REFUSED.value, None
+            refund.refused_code = str(code) if code is not None else None
+            session.flush()
+        if payment is not None:
+            settle(session, payment)
     log.warning("refund_refused", refund=str(public_id), code=code)
+
+
+def _payment(session: Session, refund: Refund) -> Payment | None:
+    if refund.checkout_id is not None:
+        return payment_of_checkout(session, refund.checkout_id)
+    assert refund.unbooked_id is not None
+    return payment_of_unbooked(session, refund.unbooked_id)
 
 
 def sync_money_back(settings: Settings, most: int = 50) -> int:

@@ -1,4 +1,4 @@
-"""The staff's door to money that is not as agreed, and the three ways out of it."""
+"""The staff's door to money that is not as agreed, and the ways out of it."""
 
 from uuid import UUID
 
@@ -49,11 +49,13 @@ def unbooked_one(unbooked_id: int) -> Page:
 def _explain(session: Session, unbooked_id: int, step: str, note: str) -> UUID | None:
     """The refund that is to be sent, where money goes back."""
     by = user().id
-    if step == "refund":
+    if step == unexplained.Way.REFUND:
         return unexplained.refund_unexplained(session, unbooked_id, by=by, note=note).public_id
-    if step == "clear":
+    if step == unexplained.Way.CLEAR:
         unexplained.clear_to_donations(session, unbooked_id, by=by, note=note)
-    elif step == "note":
+    elif step == unexplained.Way.GENERAL:
+        unexplained.keep_in_general(session, unbooked_id, by=by, note=note)
+    elif step == unexplained.Way.NOTE:
         unexplained.note_unbooked(session, unbooked_id, by=by, note=note)
     else:
         raise NoWayChosen
@@ -64,7 +66,10 @@ def _one_page(unbooked_id: int, errors: Errors) -> str:
     with reading() as session:
         money = queries.money_by_id(session, unbooked_id)
         refunds = queries.refunds_of_money(session, unbooked_id)
-    return render_template("staff/unbooked_one.html", money=money, refunds=refunds, typed=request.form, errors=errors)
+        ways = unexplained.ways_out(session, unbooked_id)
+    return render_template(
+        "staff/unbooked_one.html", money=money, refunds=refunds, ways=ways, typed=request.form, errors=errors
+    )
 
 
 ROUTES = [

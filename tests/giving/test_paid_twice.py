@@ -174,6 +174,20 @@ def test_months_of_a_promise_that_no_row_knows_are_each_booked_against_suspense_
     assert failed_messages() == []
 
 
+def test_a_second_payment_whose_fee_is_not_known_yet_is_no_difference(
+    client: FlaskClient, settings: Settings, made: Checkout
+) -> None:
+    with clock.frozen_at(clock.now() + make.FEE_KNOWN):
+        settling.pass_time()
+        pay_another_page(settings, str(made.public_id))
+        make.deliver(client, settings)
+        with transaction() as session:
+            assert session.scalars(select(UnbookedMoney.fee_minor)).all() == [None]
+        assert settling.kinds(reconcile(settings)) == []
+    with settling.days_later(1):
+        assert settling.kinds(reconcile(settings)) == []
+
+
 @pytest.mark.parametrize("is_of_a_checkout", [True, False])
 def test_a_settlement_with_unexplained_money_is_the_sum_of_its_shares(
     is_of_a_checkout: bool, client: FlaskClient, settings: Settings, made: Checkout

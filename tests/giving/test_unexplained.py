@@ -19,6 +19,7 @@ from donate.ledger import checks
 from donate.settings import Settings
 from tests.giving import back
 from tests.giving import factories as make
+from tests.giving.test_fees import fill_cover
 from tests.giving.test_refund_pages import staff
 
 LINES = (("yunxi", 1000), ("yunxi", 500))
@@ -160,6 +161,31 @@ def test_a_fee_learnt_before_or_after_clearing_ends_in_the_same_books(database: 
         unexplained.clear_to_donations(session, second, by=1, note="after")
     learn_fee(late, settings)
     assert {code: 2 * balance for code, balance in before.items()} == back.balances()
+    sequencer.drain(database)
+    assert failing() == []
+
+
+@pytest.mark.parametrize("held", [8, 9, 17, 18])
+def test_whether_the_fee_fund_covers_it_does_not_depend_on_when_its_fee_is_learnt(
+    database: Database, settings: Settings, held: int
+) -> None:
+    """Two payments whose fee is 9 each: of what the fund holds each gets the whole, or nothing, in the order of booking."""
+    make.raising()
+    make.noise()
+    early = less(settings, fee=True)
+    fill_cover(early.book_id, held)
+    with transaction() as session:
+        unexplained.clear_to_donations(session, the_money().id, by=1, note="its fee was known")
+    covered = 9 if held >= 9 else 0
+    assert back.balances()["fund:yunxi"] == -(1400 - 9 + covered)
+    late = less(settings, fee=False)
+    with transaction() as session:
+        second = session.scalars(select(UnbookedMoney.id).order_by(UnbookedMoney.id.desc()).limit(1)).one()
+        unexplained.clear_to_donations(session, second, by=1, note="its fee comes later")
+    learn_fee(late, settings)
+    covered += 9 if held >= 18 else 0
+    found = back.balances()
+    assert (found["fund:yunxi"], found.get("fee_cover", 0)) == (-(2 * (1400 - 9) + covered), -(held - covered))
     sequencer.drain(database)
     assert failing() == []
 
