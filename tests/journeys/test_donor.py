@@ -48,7 +48,7 @@ def open_wallet(visitor: Visitor, locale: str = "en") -> None:
 def pay_by_wallet(visitor: Visitor, locale: str = "en") -> None:
     """From the provider's page back to ours, paid on the same phone."""
     open_wallet(visitor, locale)
-    visitor.page.get_by_role("button", name=WORDS[locale]["yes"]).click()
+    visitor.page.get_by_role("button", name=WORDS[locale]["yes"], exact=True).click()
     visitor.page.wait_for_url(re.compile("/(paid|r)/"))
 
 
