@@ -10,11 +10,14 @@ from uuid import uuid4
 from sqlalchemy import text
 
 from donate import clock
+from donate.giving.merchants import merchant_of
+from donate.payments.merchants import gateway_for
 from donate.payments.sandbox import deliveries, keys
 from donate.payments.signature import sign
 from tests.bench.figures import Figure, ratio
 from tests.bench.servers import donate_web, reference, requests_per_second
 from tests.bench.site import Site, site
+from tests.bench.webhook_pieces import measure_pieces
 from tests.giving import factories
 
 # wrk sends each prepared message once, in order. For booking, running out would measure repeats, so that is an error;
@@ -36,7 +39,7 @@ end
 def measure(seconds: float = 5, rounds: int = 5, messages: int = 12_000) -> Iterator[Figure]:
     """What booking costs beside verifying and parsing: in our own door, and in the barest view that can be written."""
     with site() as world:
-        example = _example_message(world)
+        example = example_message(world)
         secret = keys.webhook_secret(world.settings.secret_key, factories.MERCHANT)
         ours = f"sandbox/{factories.MERCHANT}"
         with (
@@ -60,10 +63,14 @@ def measure(seconds: float = 5, rounds: int = 5, messages: int = 12_000) -> Iter
             ):
                 reference_rate = partial(only_verifies, server, path)
                 yield ratio(f"webhook: books over {name}", books, reference_rate, rounds=rounds, floor=floor)
+        gateway = gateway_for(merchant_of(factories.MERCHANT), world.settings)
+        yield from measure_pieces(
+            world, list(signed_messages(world, example, secret, messages // 4)), f"/webhooks/{ours}", gateway, secret
+        )
         yield _all_booked(world)
 
 
-def _example_message(world: Site) -> dict[str, Any]:
+def example_message(world: Site) -> dict[str, Any]:
     """The body of a real message of the sandbox about a paid checkout."""
     made = factories.paid_in_sandbox(world.settings)
     bodies: list[bytes] = []
@@ -84,19 +91,25 @@ def _messages(
     world: Site, example: dict[str, Any], secret: str, count: int, at_the_end: str = 'error("out of messages")'
 ) -> Path:
     """A wrk script that sends `count` signed messages, each about an open checkout of its own."""
-    text_of_example = json.dumps(example)
-    subject = example["data"]["object"]
-    old = (example["id"], subject["id"], subject["client_reference_id"])
     file = world.folder / f"messages-{uuid4()}.txt"
     with file.open("w") as lines:
-        for reference_, session_id in _open_checkouts(world, subject["client_reference_id"], count):
-            body = text_of_example
-            for before, after in zip(old, (f"evt_{uuid4().hex}", session_id, reference_), strict=True):
-                body = body.replace(before, after)
-            lines.write(f"{sign(body.encode(), secret, clock.now())}\t{body}\n")
+        for signature, body in signed_messages(world, example, secret, count):
+            lines.write(f"{signature}\t{body}\n")
     script = file.with_suffix(".lua")
     script.write_text(LUA.format(file=file, at_the_end=at_the_end))
     return script
+
+
+def signed_messages(world: Site, example: dict[str, Any], secret: str, count: int) -> Iterator[tuple[str, str]]:
+    """`count` times a signature and a body, each about an open checkout of its own."""
+    text_of_example = json.dumps(example)
+    subject = example["data"]["object"]
+    old = (example["id"], subject["id"], subject["client_reference_id"])
+    for reference_, session_id in _open_checkouts(world, subject["client_reference_id"], count):
+        body = text_of_example
+        for before, after in zip(old, (f"evt_{uuid4().hex}", session_id, reference_), strict=True):
+            body = body.replace(before, after)
+        yield sign(body.encode(), secret, clock.now()), body
 
 
 def _open_checkouts(world: Site, example: str, count: int) -> list[tuple[str, str]]:
