@@ -132,6 +132,12 @@ PROVIDER_CHECKS = (
             ON (CASE line.amount_minor WHEN whole.minor THEN part.batch_id ELSE part.own_batch_id END) = batch.id
           WHERE line.met = 'recorded_batch'
           UNION ALL
+          SELECT line.id, CASE line.met WHEN 'recorded_refund' THEN refund.entry_id ELSE refund.undo_entry_id END
+          FROM bank_line line
+          JOIN recorded_refund refund
+            ON refund.book_id = line.book_id AND CAST(refund.public_id AS text) = line.subject
+          WHERE line.met = 'recorded_refund' OR (line.met = 'recorded_refund_returned' AND refund.state = 'returned')
+          UNION ALL
           SELECT line.id, entry.id
           FROM bank_line line JOIN entry ON entry.book_id = line.book_id AND entry.idempotency_key = line.subject
           WHERE line.met IN ('disbursement', 'disbursement_returned', 'cover_fill')
@@ -146,12 +152,6 @@ PROVIDER_CHECKS = (
           JOIN account credit ON credit.id = transfer.credit_id
           WHERE meant.line_id = line.id AND 'bank' IN (debit.code, credit.code)
             AND NOT EXISTS (SELECT FROM entry AS reversal WHERE reversal.reverses = meant.entry_id)
-          SELECT line.id, CASE line.met WHEN 'recorded_refund' THEN refund.entry_id ELSE refund.undo_entry_id END
-          FROM bank_line line
-          JOIN recorded_refund refund
-            ON refund.book_id = line.book_id AND CAST(refund.public_id AS text) = line.subject
-          WHERE line.met = 'recorded_refund' OR (line.met = 'recorded_refund_returned' AND refund.state = 'returned')
-          UNION ALL
         ) AS booked ON true
         WHERE line.met IS NOT NULL AND line.met <> 'explained' AND line.amount_minor <> coalesce(booked.minor, 0)
         """,
