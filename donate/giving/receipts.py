@@ -12,7 +12,7 @@ from donate.campaigns.queries import CampaignForGiving, campaign_for_giving
 from donate.errors import NotFound
 from donate.giving.brought import COUNTS, brought, cleared_key
 from donate.giving.chinese_amount import chinese_amount
-from donate.giving.models import Checkout, CheckoutState, Donation, DonationPrivate
+from donate.giving.models import Checkout, CheckoutState, Donation, DonationPrivate, UnbookedMoney
 from donate.giving.money_back import gone_back
 from donate.ledger.models import Book, Entry, ReceiptNumber
 from donate.money import Money, split_by_largest_remainder
@@ -34,6 +34,12 @@ class Progress:
     session_url: str | None
     expires_at: datetime
     campaign_ref: str
+    # What became of a payment that was not as agreed; empty while a person is looking, and of every other.
+    outcome: str | None = None
+
+    @property
+    def went_back(self) -> bool:
+        return self.outcome in ("refunded", "gone_back")
 
     @property
     def is_waiting(self) -> bool:
@@ -99,7 +105,10 @@ def progress_of(session: Session, secret: str) -> Progress:
     campaign_ref = session.scalars(
         select(Donation.campaign_ref).where(Donation.checkout_id == checkout.id).order_by(Donation.id).limit(1)
     ).one()
-    return _progress(checkout, campaign_ref)
+    outcome = session.scalar(
+        select(UnbookedMoney.outcome).where(UnbookedMoney.checkout_id == checkout.id, UnbookedMoney.is_own)
+    )
+    return replace(_progress(checkout, campaign_ref), outcome=outcome)
 
 
 def receipt_page(session: Session, secret: str) -> ReceiptPage | None:

@@ -11,6 +11,7 @@ from donate import clock
 from donate.campaigns.queries import CampaignForGiving, campaign_for_giving
 from donate.giving.brought import COUNTS, brought
 from donate.giving.models import Booked, Checkout, Donation
+from donate.giving.receipts import progress_of
 from donate.giving.recurring import by_secret
 from donate.giving.recurring_models import Recurring, RecurringMonth, RecurringState, StopReason
 from donate.ledger.models import Book
@@ -23,6 +24,7 @@ class Month:
     paid_on: date
     amount_minor: int
     receipt_secret: str | None
+    went_back: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,7 @@ def _months(session: Session, recurring: Recurring, time_zone: str) -> tuple[Mon
             paid_on=clock.day_of(checkout.paid_at or checkout.created_at, time_zone),
             amount_minor=_amount(session, checkout),
             receipt_secret=checkout.secret if checkout.booked_as in COUNTS else None,
+            went_back=checkout.booked_as not in COUNTS and progress_of(session, checkout.secret).went_back,
         )
         for checkout in rows
     )

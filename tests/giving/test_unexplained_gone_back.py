@@ -77,6 +77,7 @@ def test_what_is_refunded_in_the_dashboard_is_closed_by_itself(
     refreshed(made, settings)
     assert stands() == ("gone_back", 0, FEE)
     assert green(database)
+    assert "Your payment was sent back" in client.get(f"/en/paid/{made.secret}").text
     staff(client)
     assert "with nobody here deciding so" in client.get(path()).text
     page = client.get("/en/staff/unbooked-money").text
@@ -250,6 +251,7 @@ def test_what_could_not_be_sent_back_the_general_fund_may_keep(
     assert press(client, token, "general").status_code == 303
     assert stands() == ("general", 0, FEE - 1400)
     assert "Kept by the general fund" in client.get(path()).text
+    assert "noted what became of it" in client.get(f"/en/paid/{made.secret}").text
     assert green(database)
 
 

@@ -13,7 +13,7 @@ from donate.payments.sandbox import store
 from donate.settings import Settings
 from tests.giving import back
 from tests.giving import factories as giving
-from tests.giving.test_recurring import deliver_all, pass_months, promised, subscription_of
+from tests.giving.test_recurring import deliver_all, only, pass_months, promised, subscription_of
 from tests.giving.test_refund_pages import staff
 from tests.settling import factories as make
 
@@ -79,11 +79,12 @@ def test_it_may_count_after_it_has_reached_the_bank(settings: Settings, month: C
     assert make.failing(database) == []
 
 
-def test_it_may_be_sent_back(settings: Settings, month: Checkout, database: Database) -> None:
+def test_it_may_be_sent_back(client: FlaskClient, settings: Settings, month: Checkout, database: Database) -> None:
     with transaction() as session:
         public_id = unexplained.refund_unexplained(session, money(), by=1, note="nobody agreed to it").public_id
     send_refund(public_id, settings)
     assert back.refunds() == [("succeeded", 1400)]
+    assert "this payment was sent back" in client.get(f"/en/monthly/{only().secret}").text
     settled(settings)
     found = back.balances()
     assert (found.get("suspense", 0), found["general"]) == (0, FEE)
