@@ -41,6 +41,13 @@ def charge_of(made: Checkout) -> str:
         return found.one()
 
 
+def change_amount(made: Checkout, amount_minor: int) -> None:
+    """The provider's page asks for another amount than was agreed."""
+    with transaction() as session:
+        row = session.scalars(select(SandboxObject).where(SandboxObject.object_id == made.session_id)).one()
+        row.body = {**row.body, "amount_total": amount_minor, "amount_subtotal": amount_minor}
+
+
 def asked_for(made: Checkout, amount_minor: int | None = None, **more: object) -> Refund:
     """A refund by the staff, written down and not sent yet."""
     with transaction() as session:

@@ -27,6 +27,8 @@ from donate.giving.models import Checkout
 from donate.giving.refund_checks import MONEY_BACK_CHECKS
 from donate.giving.refund_sync import refresh_checkout, send_refund, sync_money_back
 from donate.giving.sync import sync_stale
+from donate.giving.unexplained import learn_unexplained
+from donate.giving.unexplained_checks import UNEXPLAINED_CHECKS
 from donate.ledger.checks import run_checks
 from donate.payments.events import read_event
 from donate.payments.models import SandboxDelivery, SandboxObject
@@ -38,6 +40,7 @@ from donate.settling.messages import handle_waiting
 from tests import conftest
 from tests.giving import back
 from tests.giving import factories as make
+from tests.giving.test_paid_twice import pay_another_page
 from tests.giving.test_webhooks import post
 
 CAMPAIGNS = ("yunxi", "second", "third")
@@ -55,6 +58,9 @@ class Happening:
 
 @dataclass(frozen=True)
 class Life:
+    """`comes`: paid as agreed, in another amount than that, or on a page that no row of ours knows."""
+
+    comes: str
     lines: list[tuple[str, int]]
     method: str
     happenings: list[Happening]
@@ -63,6 +69,7 @@ class Life:
 
 LIVES = st.builds(
     Life,
+    comes=st.sampled_from(("as agreed", "as agreed", "in another amount", "for nobody")),
     lines=st.lists(st.tuples(st.sampled_from(CAMPAIGNS), st.integers(400, 3000)), min_size=1, max_size=4),
     method=st.sampled_from(("card", "alipay")),
     happenings=st.lists(
@@ -82,8 +89,7 @@ def live(life: Life, order: int, settings: Settings, client: FlaskClient) -> dic
         make.raising(ref, beside="yunxi")
     start = clock.now()
     with clock.frozen_at(start):
-        made = make.paid_in_sandbox(settings, *life.lines, method=life.method)
-        charge = back.charge_of(made)
+        made, charge = _paid(life, settings)
     moment = start
     for happening in life.happenings:
         moment += timedelta(seconds=7)
@@ -98,20 +104,35 @@ def live(life: Life, order: int, settings: Settings, client: FlaskClient) -> dic
         _tell(told, settings, client, share=1)
         handle_waiting(settings)
         sync_stale(settings)
+        learn_unexplained(merchant_of(make.MERCHANT), settings)  # as every run of reconciling does
         sync_money_back(settings)
         _tell(told, settings, client, share=1)
         handle_waiting(settings)
         found = back.balances()
         assert found.get("clearing", 0) == back.provider_balance(settings), found
         with transaction() as session:
-            broken = [
-                result for result in run_checks(session, (*GIVING_CHECKS, *MONEY_BACK_CHECKS)) if not result.is_ok
-            ]
+            all_checks = (*GIVING_CHECKS, *MONEY_BACK_CHECKS, *UNEXPLAINED_CHECKS)
+            broken = [result for result in run_checks(session, all_checks) if not result.is_ok]
+            outcomes = session.execute(text("SELECT outcome, explained_at IS NOT NULL FROM unbooked_money")).all()
             failed = session.execute(
                 text("SELECT kind, last_error FROM provider_event WHERE outcome NOT IN ('handled', 'ignored')")
             ).all()
         assert (broken, failed) == ([], [])
-    return found
+        assert len(outcomes) == (life.comes != "as agreed")
+    return found | {f"{outcome} {is_closed}": 1 for outcome, is_closed in outcomes}
+
+
+def _paid(life: Life, settings: Settings) -> tuple[Checkout, str]:
+    """The checkout, and the charge of the page that was paid."""
+    if life.comes == "as agreed":
+        made = make.paid_in_sandbox(settings, *life.lines, method=life.method)
+        return made, back.charge_of(made)
+    made = make.opened(settings, *life.lines, method=life.method)
+    if life.comes == "for nobody":
+        return made, back.charge_of_page(pay_another_page(settings, None))
+    back.change_amount(made, made.amount_minor + 100)
+    make.pay(made)
+    return made, back.charge_of(made)
 
 
 def _happen(what: Happening, charge: str, settings: Settings, made: Checkout) -> None:
@@ -123,7 +144,7 @@ def _happen(what: Happening, charge: str, settings: Settings, made: Checkout) ->
         1: lambda session: sandbox.refund_in_dashboard(session, make.MERCHANT, charge, what.figure),
         2: lambda session: _fail_first(session),
         3: lambda session: disputes.open_dispute(session, make.MERCHANT, charge, is_inquiry=what.is_inquiry),
-        4: lambda session: _close_first(session, what.is_won),
+        4: lambda session: _close_first(session, what),
     }
     try:
         with transaction() as session:
@@ -136,6 +157,8 @@ def _ours(made: Checkout, amount_minor: int, settings: Settings) -> None:
     """The staff refund: as the door does, after a look at how the charge stands."""
     try:
         refresh_checkout(made.public_id, settings)
+        if make.checkout(made.public_id).booked_as is None:
+            return  # nobody has paid it
         send_refund(back.asked_for(make.checkout(made.public_id), amount_minor).public_id, settings)
     except DonateError:
         return
@@ -154,9 +177,11 @@ def _fail_first(session: Session) -> None:
         sandbox.fail_refund(session, make.MERCHANT, refund_id)
 
 
-def _close_first(session: Session, is_won: bool) -> None:
+def _close_first(session: Session, what: Happening) -> None:
+    """One that was won gives a fee back at times."""
+    returned = what.figure if what.figure % 3 == 0 else 0
     for dispute_id in _objects(session, "dispute")[:1]:
-        disputes.close_dispute(session, make.MERCHANT, dispute_id, won=is_won)
+        disputes.close_dispute(session, make.MERCHANT, dispute_id, won=what.is_won, returned_fee=returned)
 
 
 def _pass_time() -> None:

@@ -73,16 +73,26 @@ def refund_in_dashboard(
     *,
     reason: str | None = None,
     awaits_receiver: bool = False,
+    fee_minor: int = 0,
 ) -> SandboxObject:
     """Somebody clicks “refund” at the provider: whole, or `amount_minor` of it. Raises Fault as the API does.
 
-    With `awaits_receiver` it stays in requires_action, the one state in which a refund can be cancelled.
+    With `awaits_receiver` it stays in requires_action, the one state in which a refund can be cancelled. `fee_minor` is
+    what the provider takes for it by some terms, or, below zero, gives back of the payment's own fee.
     """
     charge = store.find(session, merchant, "charge", charge_id, lock=True)
     if charge is None:
         raise not_found("charge", charge_id, "charge")
     now = clock.now()
-    return refund(session, charge, amount=amount_minor, reason=reason, now=now, awaits_receiver=awaits_receiver)
+    return refund(
+        session,
+        charge,
+        amount=amount_minor,
+        reason=reason,
+        now=now,
+        awaits_receiver=awaits_receiver,
+        fee_minor=fee_minor,
+    )
 
 
 def fail_refund(session: Session, merchant: str, refund_id: str, reason: str = "lost_or_stolen_card") -> SandboxObject:
@@ -122,6 +132,7 @@ def refund(
     metadata: Body | None = None,
     cause: Cause | None = None,
     awaits_receiver: bool = False,
+    fee_minor: int = 0,
 ) -> SandboxObject:
     """Take the money out of the balance and send it back. `charge` is locked. Raises Fault where it may not be."""
     wanted = _allowed(session, charge, amount)
@@ -133,6 +144,7 @@ def refund(
         charge.merchant,
         kind="refund" if is_card else "payment_refund",
         amount=-wanted,
+        fee=fee_minor,
         currency=charge.body["currency"],
         source=refund_id,
         now=now,
