@@ -63,8 +63,10 @@ UNEXPLAINED_CHECKS = (
                  sum(transfer.amount_minor) FILTER (WHERE debit.code = 'fee_cover') AS covered
           FROM part
           JOIN checkout ON checkout.id = part.id
-          LEFT JOIN entry ON entry.book_id = checkout.book_id AND entry.idempotency_key = part.key
-          LEFT JOIN transfer ON transfer.entry_id = entry.id
+          LEFT JOIN LATERAL (
+            SELECT id FROM entry WHERE book_id = checkout.book_id AND idempotency_key = part.key OFFSET 0
+          ) AS entry ON true
+          LEFT JOIN LATERAL (SELECT * FROM transfer WHERE entry_id = entry.id OFFSET 0) AS transfer ON true
           LEFT JOIN account debit ON debit.id = transfer.debit_id
           LEFT JOIN account credit ON credit.id = transfer.credit_id
           GROUP BY part.id
