@@ -101,7 +101,10 @@ def _read(session: Session, *conditions: ColumnElement[bool]) -> list[SentBack]:
     ).all()
     ids = {one for row, *_ in rows for one in (row.asked_by, row.decided_by, row.undo_asked_by, row.undone_by)}
     names = user_names(session, ids)
-    return [_line(*row, names) for row in rows]
+    return [
+        _line(row, note, recorded, book, log_index, undo_index, names)
+        for row, note, recorded, book, log_index, undo_index in rows
+    ]
 
 
 def _line(
