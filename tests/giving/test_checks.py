@@ -15,6 +15,7 @@ FAULTS = {
     "paid_checkouts_are_booked": "UPDATE transfer SET amount_minor = amount_minor + 1",
     "checkouts_sum_their_donations": "UPDATE checkout SET amount_minor = amount_minor + 1",
     "recorded_donations_are_booked": "UPDATE recorded_donation SET amount_minor = amount_minor + 1",
+    "equal_numbers_are_explained": "UPDATE recorded_donation SET other_money = ''",
     "no_money_is_unbooked": "UPDATE unbooked_money SET is_in_suspense = false",
 }
 
@@ -27,7 +28,8 @@ def honest(database: Database, settings: Settings) -> Database:
         made = make.opened(settings)
         with transaction() as session:
             move_towards(session.connection(), make.MERCHANT, make.seen(made, **changes))
-    recording.confirmed()
+    recording.confirmed(reference="77")
+    recording.confirmed(reference="77", source="招商银行", other_money="另一笔")
     return database
 
 
