@@ -153,10 +153,10 @@ def _progress(given: argparse.Namespace) -> Callable[[int, int], None]:
 
 
 def _told(findings: Findings, seconds: float) -> str:
-    rate = findings.size / seconds if seconds else 0
+    rate = findings.size * 1000 // max(1, round(seconds * 1000))
     lines = [
         f"{findings.origin}: {findings.size:,} lines, {findings.entry_count:,} entries; everything holds.",
-        f"root {findings.root.hex()}, {seconds:.1f} s, {rate:,.0f} lines a second",
+        f"root {findings.root.hex()}, {seconds:.1f} s, {rate:,} lines a second",
     ]
     if findings.compared_checkpoints:
         lines.append(f"It goes on from {findings.compared_checkpoints} checkpoints that were saved before.")
