@@ -15,6 +15,13 @@ WORKERS = "2"
 THREADS = "4"
 
 
+class LoadGeneratorMissing(Exception):
+    """The load generator wrk (a Debian package) is not on this machine: what it measures cannot be measured."""
+
+    def __str__(self) -> str:
+        return "it wants the load generator wrk: apt-get install wrk"
+
+
 @contextmanager
 def donate_web(environ: Mapping[str, str]) -> Iterator[int]:
     """The web alone, by the project's own command; gives its port."""
@@ -45,10 +52,10 @@ def _running(command: Sequence[str], environ: Mapping[str, str], port: int, path
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
-def wait_for(port: int, path: str, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
+def wait_for(port: int, path: str, process: subprocess.Popen[bytes], seconds: float = 90) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if process.poll() is not None:
@@ -62,10 +69,13 @@ def wait_for(port: int, path: str, process: subprocess.Popen[bytes], seconds: fl
     raise RuntimeError(f"nothing answered on {path} within {seconds} seconds")
 
 
-def fetch(port: int, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+def fetch(
+    port: int, path: str, headers: Mapping[str, str] | None = None, *, method: str = "GET", body: bytes | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    """One request on a connection of its own: status, headers by lower-case names, body."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
-        connection.request("GET", path, headers=dict(headers or {}))
+        connection.request(method, path, body=body, headers=dict(headers or {}))
         answer = connection.getresponse()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     finally:
@@ -81,10 +91,10 @@ def free_port() -> int:
 def requests_per_second(
     port: int, path: str, *, seconds: float, headers: Mapping[str, str] | None = None, script: Path | None = None
 ) -> float:
-    """What wrk (a Debian package) gets through with eight connections; every answer must be a 2xx or 3xx."""
+    """What wrk gets through with eight connections; every answer must be a 2xx or 3xx. Raises LoadGeneratorMissing."""
     wrk = shutil.which("wrk")
     if wrk is None:
-        raise SystemExit("this measurement wants the load generator wrk: apt-get install wrk")
+        raise LoadGeneratorMissing
     command = [wrk, "--threads", "1", "--connections", "8", "--duration", f"{seconds:.0f}s"]
     for name, value in (headers or {}).items():
         command += ["--header", f"{name}: {value}"]
