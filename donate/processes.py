@@ -23,9 +23,9 @@ LONGEST_PAUSE_SECONDS = 60
 # A part that dies this soon after its start, this often in a row, will not come up by trying again.
 TOO_SOON_SECONDS = 10
 MOST_QUICK_DEATHS = 3
-# What a part borrows for a photo it gives back. Left to itself, the C library keeps it for the thread that took the photo
-# in, and keeps more with every photo: a web worker stayed at 141 MB after twenty of them, and so stays at 108. (C libraries
-# other than glibc ignore this.)
+# What a part borrows for a photo it gives back. Left to itself, the C library keeps it for the thread that took the
+# photo in, and keeps more with every photo: a web worker stayed at 141 MB after twenty of them, and so stays at 108.
+# (C libraries other than glibc ignore this.)
 FRUGAL = {"MALLOC_MMAP_THRESHOLD_": str(1024 * 1024), "MALLOC_ARENA_MAX": "2"}
 
 
