@@ -24,12 +24,15 @@ from donate.giving.refunds import authorise_refund
 from donate.giving.rhythm import Rhythm
 from donate.giving.sync import sync_checkout
 from donate.payments.models import SandboxObject
-from donate.payments.sandbox import billing, disputes, movements, outcomes, payouts, refunds, ripening, trouble
+from donate.payments.sandbox import billing, disputes, movements, outcomes, payouts, refunds, ripening, store, trouble
 from donate.payments.sandbox.faults import Fault
 from donate.payments.sandbox.trouble import Breakage
 from donate.settings import Settings
+from tests.giving import back
 from tests.giving import factories as giving
+from tests.giving.test_fees import fill_cover
 from tests.payments import factories as payments
+from tests.payments import storm_staff as staff
 
 MERCHANT = giving.MERCHANT
 CAMPAIGNS = ("yunxi", "second", "third")
@@ -85,6 +88,23 @@ class Storm:
         with transaction() as session:
             outcomes.pay(session, MERCHANT, made.session_id or "", made.method)
 
+    def give_another_amount(self) -> None:
+        """The page asks for another amount than was agreed, a little more or less."""
+        made = self._opened()
+        back.change_amount(made, made.amount_minor + self.chance.choice((-1, 1)) * self.chance.randint(1, 300))
+        with transaction() as session:
+            outcomes.pay(session, MERCHANT, made.session_id or "", made.method)
+
+    def change_price(self) -> None:
+        """Somebody changes what a standing promise costs, in the provider's dashboard: its later months differ."""
+        promise = self._one_of("subscription")
+        with transaction() as session:
+            row = store.find(session, MERCHANT, "subscription", promise, lock=True)
+            assert row is not None
+            (item,) = row.body["items"]["data"]
+            price = {**item["price"], "unit_amount": self.chance.randint(400, 3000)}
+            store.change(row, items={**row.body["items"], "data": [{**item, "price": price}]})
+
     def walk_away(self) -> None:
         made = self._opened()
         with transaction() as session:
@@ -104,7 +124,12 @@ class Storm:
             sync_checkout(self.chance.choice(references), self.settings)
 
     def refund_there(self) -> None:
-        self._there(lambda session, charge: refunds.refund_in_dashboard(session, MERCHANT, charge, self._part()))
+        """In part or whole; by some terms it costs a little, or gives a little back."""
+        amount = None if self.chance.random() < 0.3 else self._part()
+        fee = self.chance.choice((0, 0, 0, 0, 25, -10))
+        self._there(
+            lambda session, charge: refunds.refund_in_dashboard(session, MERCHANT, charge, amount, fee_minor=fee)
+        )
 
     def refund_by_us(self) -> None:
         """As the staff's door does it: a look at the charge, the refund written down, then sent."""
@@ -138,10 +163,17 @@ class Storm:
         is_inquiry = self.chance.random() < 0.3
         self._there(lambda session, charge: disputes.open_dispute(session, MERCHANT, charge, is_inquiry=is_inquiry))
 
+    def answer_dispute(self) -> None:
+        """The charity's evidence, which costs something by some terms, and that comes back when it is won."""
+        dispute, fee = self._one_of("dispute"), self.chance.choice((0, 1500))
+        with transaction() as session:
+            disputes.answer_dispute(session, MERCHANT, dispute, counter_fee=fee)
+
     def close_dispute(self) -> None:
         dispute, is_won = self._one_of("dispute"), self.chance.random() < 0.5
+        returned = self.chance.choice((None, None, 0, 10_500))
         with transaction() as session:
-            disputes.close_dispute(session, MERCHANT, dispute, won=is_won)
+            disputes.close_dispute(session, MERCHANT, dispute, won=is_won, returned_fee=returned)
 
     def warn_of_fraud(self) -> None:
         self._there(lambda session, charge: disputes.warn_of_fraud(session, MERCHANT, charge))
@@ -195,6 +227,16 @@ class Storm:
             outcomes.pay(session, MERCHANT, made.session_id or "", made.method)
         self._pay_foreign(str(made.public_id))
 
+    def pay_in_other_currency(self) -> None:
+        """A page in dollars: of a checkout of ours, or of nobody's."""
+        self._pay_foreign(str(self._opened().public_id) if self.chance.random() < 0.6 else None, currency="usd")
+
+    def explain_money(self) -> None:
+        staff.explain_money(self.settings, self.chance)
+
+    def explain_line(self) -> None:
+        staff.explain_line(self.chance)
+
     def break_calls(self) -> None:
         with transaction() as session:
             trouble.break_next(
@@ -221,11 +263,13 @@ class Storm:
             except (DBAPIError, TimeoutError):
                 time.sleep(0.1)
 
-    def _pay_foreign(self, reference: str | None) -> None:
+    def _pay_foreign(self, reference: str | None, *, currency: str = "cny") -> None:
         metadata = {} if reference is None else {"checkout": reference}
+        price = {"currency": currency, "unit_amount": 1500, "product_data": {"name": "Lunch"}}
         params = payments.sdk_params(
-            client_reference_id=reference, metadata=metadata, payment_intent_data={"metadata": metadata}
-        )
+            line_items=[{"quantity": 1, "price_data": price}],
+            client_reference_id=reference, metadata=metadata, payment_intent_data={"metadata": metadata},
+        )  # fmt: skip
         opened = payments.sdk(self.settings).v1.checkout.sessions.create(params)
         with transaction() as session:
             outcomes.pay(session, MERCHANT, opened.id, "card")
@@ -249,6 +293,8 @@ class Storm:
 
 _HAPPENINGS: Sequence[tuple[Callable[[Storm], None], int]] = (
     (Storm.give, 300),
+    (Storm.give_another_amount, 25),
+    (Storm.change_price, 8),
     (Storm.walk_away, 40),
     (Storm.begin_monthly, 20),
     (Storm.look_at_page, 30),
@@ -256,6 +302,7 @@ _HAPPENINGS: Sequence[tuple[Callable[[Storm], None], int]] = (
     (Storm.refund_by_us, 60),
     (Storm.fail_refund, 40),
     (Storm.open_dispute, 60),
+    (Storm.answer_dispute, 20),
     (Storm.close_dispute, 60),
     (Storm.warn_of_fraud, 25),
     (Storm.pass_month, 120),
@@ -266,6 +313,9 @@ _HAPPENINGS: Sequence[tuple[Callable[[Storm], None], int]] = (
     (Storm.pay_unknown_page, 6),
     (Storm.pay_page_without_reference, 4),
     (Storm.pay_twice, 6),
+    (Storm.pay_in_other_currency, 8),
+    (Storm.explain_money, 30),
+    (Storm.explain_line, 6),
     (Storm.break_calls, 25),
     (Storm.switch_endpoint, 6),
 )
@@ -279,10 +329,11 @@ _HASTEN = text(
 
 
 def open_world() -> None:
-    """Three campaigns of one host that raise, and its merchant account."""
+    """Three campaigns of one host that raise, its merchant account, and a fee fund that soon runs short."""
     giving.raising()
     for ref in CAMPAIGNS[1:]:
         giving.raising(ref, beside="yunxi")
+    fill_cover(giving.new_checkout().book_id, 2000)
 
 
 def disturb_post(settings: Settings, seed: int, *, calm: bool = False) -> None:
