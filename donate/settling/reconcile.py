@@ -22,7 +22,7 @@ from donate.giving.sync import sync_due
 from donate.payments.gateway import MerchantRef
 from donate.payments.merchants import gateway_for
 from donate.settings import Settings
-from donate.settling import differences, repairs
+from donate.settling import differences, repairs, under_way
 from donate.settling.balance import lines_at
 from donate.settling.bank_matching import match_waiting
 from donate.settling.differences import Difference, Found
@@ -65,7 +65,12 @@ def reconcile(
     merchants = all_merchants() if merchant is None else [merchant_of(merchant)]
     began_at = clock.now()
     with transaction() as session:
-        run = ReconcileRun(started_by="hand" if by_hand else "schedule", with_repairs=repair, started_at=began_at)
+        run = ReconcileRun(
+            started_by="hand" if by_hand else "schedule",
+            with_repairs=repair,
+            merchant_account_id=None if merchant is None else home_of(session, merchant).merchant_id,
+            started_at=began_at,
+        )
         session.add(run)
         session.flush()
         report = Report(run.id)
@@ -86,6 +91,12 @@ def reconcile(
         found = differences.find(session, [home.merchant_id for home in homes.values()])
     report.found += [(difference, False) for difference in found]
     with transaction() as session:
+        under_way.keep(
+            session,
+            report.run_id,
+            [home.merchant_id for home in homes.values()],
+            {home.book_id for home in homes.values()},
+        )
         _publish(session, report)
     log.info("reconciled", run=report.run_id, differences=report.difference_count, events=report.event_count)
     return report

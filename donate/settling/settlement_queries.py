@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from donate import clock
@@ -57,7 +57,7 @@ class SettlementFile:
     shown: ShownSettlement
     lines: Sequence[ProviderLine]
     shares: Sequence[SettlementShare]
-    published: Sequence[ReconcileDifference]  # of the last run that was finished
+    published: Sequence[ReconcileDifference]  # of the last finished run that looked at its account
 
     @staticmethod
     def met(line: ProviderLine) -> Met | None:
@@ -94,7 +94,10 @@ def settlements(session: Session, book_ids: Collection[int]) -> list[ShownSettle
 
 def settlement_file(session: Session, found: Settlement) -> SettlementFile:
     (shown,) = _shown(session, [found.id])
-    last = select(func.max(ReconcileRun.id)).where(ReconcileRun.finished_at.is_not(None)).scalar_subquery()
+    is_of_it = or_(
+        ReconcileRun.merchant_account_id.is_(None), ReconcileRun.merchant_account_id == found.merchant_account_id
+    )
+    last = select(func.max(ReconcileRun.id)).where(ReconcileRun.finished_at.is_not(None), is_of_it).scalar_subquery()
     return SettlementFile(
         shown=shown,
         lines=session.scalars(

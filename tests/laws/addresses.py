@@ -93,6 +93,7 @@ SAMPLES: dict[str, Sample] = {
     "public.campaign_csv": _campaign,
     "public.file": _file,
     "public.tile": lambda _: {"path": "entries/000.p/1"},
+    "public.payment_run": lambda world: {"run_id": world.settled.run},
     "public.complaint": lambda world: {"secret": world.things.complaint_secret},
     "donor.give": _campaign,
     "donor.confirming": lambda world: {"secret": world.secret},

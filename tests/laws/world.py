@@ -101,11 +101,12 @@ class MoneyBack:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A settlement, and a line of the bank and one of the provider that wait to be explained."""
+    """A settlement, a line of the bank and one of the provider that wait to be explained, and a run that compared."""
 
     settlement: int
     bank_line: int
     provider_line: int
+    run: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,8 @@ def _settled(settings: Settings) -> Settled:
     keep_payout(settling.merchant(), settling.payout(), [settling.line(line_id="txn_2")], settings)
     settling.upload(settling.row(words=CANARY_NAME, amount_minor=1490))
     suspense = next(line for line in settling.lines() if line.met == Met.SUSPENSE)
-    return Settled(settling.settlement().id, settling.bank_lines()[0].id, suspense.id)
+    run = settling.published("line_unexplained")
+    return Settled(settling.settlement().id, settling.bank_lines()[0].id, suspense.id, run)
 
 
 def _large() -> Large:

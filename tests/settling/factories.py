@@ -29,6 +29,7 @@ from donate.settling.bank_models import BankLine, BankStatement
 from donate.settling.lines import home_of, store_lines
 from donate.settling.models import ProviderLine, Settlement, SettlementShare
 from donate.settling.reconcile import Report, reconcile
+from donate.settling.run_models import ReconcileDifference, ReconcileRun
 from donate.settling.settlements import keep_payout
 from tests.giving import factories as giving
 from tests.giving import recorded_factories as recording
@@ -76,6 +77,30 @@ def pay_out() -> str:
 
 def run(settings: Settings, **options: Any) -> Report:
     return reconcile(settings, **options)
+
+
+def published(*found: str, **changes: Any) -> int:
+    """A finished run that found these kinds of differences, each about `txn_<its place>`; its number."""
+    facts: dict[str, Any] = {"started_by": "schedule", "with_repairs": False, "finished_at": clock.now()}
+    with transaction() as session:
+        merchant_id = home_of(session, MERCHANT).merchant_id
+        run = ReconcileRun(**(facts | {"difference_count": len(found)} | changes))
+        session.add(run)
+        session.flush()
+        session.add_all(
+            ReconcileDifference(
+                run_id=run.id,
+                merchant_account_id=merchant_id,
+                kind=kind,
+                subject=f"txn_{place}",
+                ours_minor=None,
+                theirs_minor=-500,
+                currency="CNY",
+                was_repaired=False,
+            )
+            for place, kind in enumerate(found, start=1)
+        )
+        return run.id
 
 
 def kinds(report: Report) -> list[str]:
