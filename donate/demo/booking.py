@@ -18,6 +18,7 @@ from donate.ledger import journal, stock
 from donate.ledger.books import open_account
 from donate.ledger.chart import Reason, fund_code, payable_code
 from donate.ledger.journal import Leg, NewEntry
+from donate.ledger.release import release
 from donate.sequencer import PassResult, run_pass
 
 REFUNDED_AFTER = 3
@@ -89,9 +90,9 @@ def _book_day(session: Session, day: Day, today: date) -> None:
             effective_on=today,
             note=WRONG_NOTE,
         )
-    arrived = journal.post(session, [release.entry for release in day.releases])
+    arrived = journal.post(session, [arrival.entry for arrival in day.releases])
     for (entry, amounts), posted in zip(day.releases, arrived, strict=True):
-        stock.release(session, book_id=entry.book_id, entry_id=posted.entry_id, amounts=amounts)
+        release(session, book_id=entry.book_id, entry_id=posted.entry_id, amounts=amounts)
     for approval in day.approvals:
         stock.authorise(session, approval)
 
@@ -159,8 +160,8 @@ def _plan_transfers(plan: dict[int, Day], past: Past, book_of: dict[str, int]) -
         if wrong is not None:
             plan[given.day].entries.append(wrong)
             plan[given.day + 1].reversals.append(wrong)
-        release = Release(right, {fund_code(given.campaign): given.amount_minor})
-        plan[given.day + given.is_wrong].releases.append(release)
+        arrival = Release(right, {fund_code(given.campaign): given.amount_minor})
+        plan[given.day + given.is_wrong].releases.append(arrival)
 
 
 def _transfer_entries(

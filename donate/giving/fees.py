@@ -25,8 +25,9 @@ from sqlalchemy.orm import Session
 from donate import clock
 from donate.errors import N_, DonateError
 from donate.giving.charges import payment_of_checkout
+from donate.giving.kept_back import keep
 from donate.giving.models import Booked, Checkout, Donation
-from donate.giving.shortfall import has_come_back, raise_cover
+from donate.giving.shortfall import has_come_back, level_cover, lower_cover
 from donate.giving.unexplained_closing import settle
 from donate.ledger import cover, journal
 from donate.ledger.chart import Reason, fund_code
@@ -91,10 +92,19 @@ def book_fee(session: Session, merchant: str, reference: UUID, fee: ChargeFee) -
     )
     if paid.booked_as is Booked.SUSPENSE:
         _close_what_went_back(session, paid.id)
-    # What was refunded before its fee was known would leave the fund short by the fee.
-    if paid.booked_as in (Booked.DONATIONS, Booked.CLEARED) and has_come_back(session, paid.id):
-        raise_cover(session, paid.book_id, paid.time_zone, _campaigns(session, paid.id))
+    if paid.booked_as in (Booked.DONATIONS, Booked.CLEARED):
+        _look_after(session, paid)
     return True
+
+
+def _look_after(session: Session, paid: Paid) -> None:
+    """What was refunded before its fee was known may leave its fund short by the fee; other money fills a fund again."""
+    payment = payment_of_checkout(session, paid.id) if has_come_back(session, paid.id) else None
+    if payment is None:
+        lower_cover(session, paid.book_id, paid.time_zone)
+    else:
+        keep(session, payment)
+        level_cover(session, paid.book_id, paid.time_zone, {part.campaign for part in payment.parts})
 
 
 def _entries(session: Session, paid: Paid, fee_minor: int) -> list[NewEntry]:
@@ -135,10 +145,6 @@ def _close_what_went_back(session: Session, checkout_id: int) -> None:
     payment = payment_of_checkout(session, checkout_id)
     if payment is not None:
         settle(session, payment)
-
-
-def _campaigns(session: Session, checkout_id: int) -> set[str]:
-    return set(session.scalars(select(Donation.campaign_ref).where(Donation.checkout_id == checkout_id)))
 
 
 def _parts(session: Session, checkout_id: int, fee_minor: int) -> Sequence[tuple[UUID, str, int]]:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.errors import N_
+from donate.giving import kept_back
 from donate.giving.charges import Payment
 from donate.giving.dispute_booking import move_dispute
 from donate.giving.official import void_official_receipts
@@ -27,7 +28,7 @@ from donate.giving.refund_models import (
     RefundPart,
     RefundState,
 )
-from donate.giving.shortfall import lower_cover, raise_cover
+from donate.giving.shortfall import level_cover
 from donate.giving.unexplained_closing import settle
 from donate.money import split_by_largest_remainder
 from donate.payments.facts import ChargeSeen, DisputeSeen, RefundSeen
@@ -149,12 +150,11 @@ def parts_of_dispute(session: Session, dispute: Dispute) -> dict[int, int]:
 
 def _look_after(session: Session, payment: Payment, touched: Touched) -> None:
     donations = payment.by_donation
-    lowered = {donations[donation_id].campaign for donation_id in touched.returned if donation_id in donations}
-    raised = {donations[donation_id].campaign for donation_id in touched.left if donation_id in donations}
-    # In one order whatever happened, so that two charges of the same funds never wait for each other in a circle.
-    for campaign in sorted(raised | lowered):
-        move = lower_cover if campaign in lowered else raise_cover
-        move(session, payment.book_id, payment.time_zone, [campaign])
+    moved = touched.left | touched.returned
+    # Always the stock before the cover, and each in one order: two charges of the same funds never wait in a circle.
+    kept_back.keep(session, payment)
+    funds = {donations[donation_id].campaign for donation_id in moved if donation_id in donations}
+    level_cover(session, payment.book_id, payment.time_zone, funds)
     if touched.left:
         void_official_receipts(session, touched.left, REFUNDED)
     settle(session, payment)

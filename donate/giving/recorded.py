@@ -29,12 +29,13 @@ from donate.giving.recorded_models import (
 )
 from donate.giving.recorded_refund_models import STANDING, RecordedRefund
 from donate.giving.reference_key import key_of
-from donate.giving.shortfall import raise_cover
+from donate.giving.shortfall import level_cover, lower_cover
 from donate.giving.sources import source_key_of
-from donate.ledger import journal, stock
+from donate.ledger import journal
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.journal import Leg, NewEntry
 from donate.ledger.models import Account, Book
+from donate.ledger.release import release, reverse_release
 from donate.text import TextTooLong, clean_text
 
 REASON_LENGTH = 500
@@ -217,7 +218,8 @@ def confirm(session: Session, recorded: RecordedDonation, *, by: int, other_mone
     session.flush()
     # Bank transfers and cash are at the bank already: the fund may spend them at once.
     fund = fund_code(recorded.campaign_ref)
-    stock.release(session, book_id=recorded.book_id, entry_id=posted.entry_id, amounts={fund: recorded.amount_minor})
+    release(session, book_id=recorded.book_id, entry_id=posted.entry_id, amounts={fund: recorded.amount_minor})
+    lower_cover(session, recorded.book_id, _time_zone(session, recorded))
 
 
 def entry_of(recorded: RecordedDonation, document_sha256: bytes | None) -> NewEntry:
@@ -306,8 +308,8 @@ def book_reversal(session: Session, recorded: RecordedDonation, *, by: int) -> N
         raise OwnReversal
     if reversal.state == ReversalState.BOOKED:
         return
-    time_zone = session.scalars(select(Book.time_zone).where(Book.id == recorded.book_id)).one()
-    stock.reverse_release(
+    time_zone = _time_zone(session, recorded)
+    reverse_release(
         session,
         book_id=recorded.book_id,
         entry_id=recorded.entry_id,
@@ -321,7 +323,11 @@ def book_reversal(session: Session, recorded: RecordedDonation, *, by: int) -> N
     session.flush()
     void_of_recorded(session, recorded.id, REVERSED)
     # What was spent of it meanwhile falls on the general fund, as after a refund, never on another campaign.
-    raise_cover(session, recorded.book_id, time_zone, [recorded.campaign_ref])
+    level_cover(session, recorded.book_id, time_zone, [recorded.campaign_ref])
+
+
+def _time_zone(session: Session, recorded: RecordedDonation) -> str:
+    return session.scalars(select(Book.time_zone).where(Book.id == recorded.book_id)).one()
 
 
 def refuse_reversal(session: Session, recorded: RecordedDonation, *, by: int) -> None:

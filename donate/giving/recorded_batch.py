@@ -32,9 +32,11 @@ from donate.giving.recorded import (
 from donate.giving.recorded_forms import BatchRow, read_batch
 from donate.giving.recorded_models import Channel, RecordedBatch, RecordedDonation, RecordedFile, RecordedState
 from donate.giving.reference_key import key_of
+from donate.giving.shortfall import lower_cover
 from donate.giving.sources import source_key_of
-from donate.ledger import journal, stock
+from donate.ledger import journal
 from donate.ledger.models import Book
+from donate.ledger.release import release_credits
 
 # Entries that one statement books: large enough to be fast, small enough that its JSON stays a few hundred KB.
 CHUNK = 1_000
@@ -261,12 +263,13 @@ def confirm_batch(session: Session, batch: RecordedBatch, *, by: int, other_mone
         entry_ids = [entry.entry_id for entry in posted]
         ids = [recorded.id for recorded in chunk]
         session.execute(_CONFIRM, {"ids": ids, "entry_ids": entry_ids, "by": by, "now": now})
-        stock.release_credits(session, book_id=batch.book_id, entry_ids=entry_ids)
+        release_credits(session, book_id=batch.book_id, entry_ids=entry_ids)
         after = ids[-1]
         for recorded in chunk:  # booked, and not to be looked through again at every flush
             session.expunge(recorded)
     batch.state, batch.decided_by, batch.decided_at = RecordedState.CONFIRMED.value, by, now
     session.flush()
+    lower_cover(session, batch.book_id, session.get_one(Book, batch.book_id).time_zone)
 
 
 def _chunk(session: Session, batch: RecordedBatch, after: int) -> Sequence[RecordedDonation]:

@@ -8,10 +8,9 @@ A transfer that the donor's bank turned back is `refund_failed` (bank / fund); o
 import secrets
 from dataclasses import dataclass
 from datetime import date
-from typing import cast
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -23,12 +22,12 @@ from donate.giving.official import void_of_recorded
 from donate.giving.recorded_models import RecordedDonation, RecordedState
 from donate.giving.recorded_refund_models import STANDING, RecordedRefund, RecordedRefundNote, SentBackState, UndoWay
 from donate.giving.reference_key import key_of
-from donate.giving.shortfall import lower_cover, raise_cover
-from donate.ledger import journal, stock
+from donate.giving.shortfall import level_cover
+from donate.ledger import journal
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.journal import Leg, NewEntry
 from donate.ledger.models import Book
-from donate.ledger.take_back import take_back
+from donate.ledger.release import release
 from donate.money import Money
 
 
@@ -151,9 +150,9 @@ def confirm(session: Session, refund: RecordedRefund, *, by: int) -> None:
     refund.decided_by, refund.decided_at = by, clock.now()
     session.flush()
     void_of_recorded(session, recorded.id, REFUNDED)
-    amounts = {fund_code(recorded.campaign_ref): refund.amount_minor}
-    take_back(session, book_id=recorded.book_id, entry_id=posted.entry_id, amounts=amounts)
-    raise_cover(session, recorded.book_id, _time_zone(session, recorded), [recorded.campaign_ref])
+    amounts = {fund_code(recorded.campaign_ref): -refund.amount_minor}
+    release(session, book_id=recorded.book_id, entry_id=posted.entry_id, amounts=amounts)
+    level_cover(session, recorded.book_id, _time_zone(session, recorded), [recorded.campaign_ref])
 
 
 def decline(session: Session, refund: RecordedRefund, *, by: int, reason: str) -> None:
@@ -212,13 +211,12 @@ def undo(session: Session, refund: RecordedRefund, *, by: int) -> None:
             effective_on=refund.undo_on,
             note="",
         )
-    taken = cast("int | None", session.scalar(_TAKEN, {"entry_id": refund.entry_id}))
     refund.undo_entry_id, refund.state = posted.entry_id, state.value
     refund.undone_by, refund.undone_at = by, clock.now()
     session.flush()
-    amounts = {fund_code(recorded.campaign_ref): int(taken)} if taken else {}
-    stock.release(session, book_id=recorded.book_id, entry_id=posted.entry_id, amounts=amounts)
-    lower_cover(session, recorded.book_id, _time_zone(session, recorded), [recorded.campaign_ref])
+    amounts = {fund_code(recorded.campaign_ref): refund.amount_minor}
+    release(session, book_id=recorded.book_id, entry_id=posted.entry_id, amounts=amounts)
+    level_cover(session, recorded.book_id, _time_zone(session, recorded), [recorded.campaign_ref])
 
 
 def keep(session: Session, refund: RecordedRefund) -> None:
@@ -272,6 +270,3 @@ def _keep_undo_note(session: Session, refund: RecordedRefund, words: str) -> Non
     else:
         note.undo_note = words
     session.flush()
-
-
-_TAKEN = text("SELECT sum(amount_minor) FROM fund_return WHERE entry_id = :entry_id")

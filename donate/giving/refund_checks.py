@@ -68,20 +68,81 @@ MONEY_BACK_CHECKS = (
     ),
     Check(
         "shortfalls_are_covered",
-        N_("What refunds and lost disputes left a fund short of, the general fund covers, and its entries say so."),
+        N_("The general fund covers what a fund is short of, no more and no less, and its entries say so."),
         """
-        SELECT 'account ' || cover.account_id
-        FROM fund_cover cover
-        CROSS JOIN LATERAL (
-          SELECT coalesce(sum(CASE WHEN transfer.credit_id = cover.account_id THEN transfer.amount_minor
-                                   ELSE -transfer.amount_minor END), 0) AS held,
-                 coalesce(sum(CASE WHEN entry.reason <> 'shortfall_covered' THEN 0
-                                   WHEN transfer.credit_id = cover.account_id THEN transfer.amount_minor
-                                   ELSE -transfer.amount_minor END), 0) AS covered,
-                 bool_or(entry.reason = 'reversal' AND transfer.debit_id = cover.account_id) AS is_reversed
-          FROM transfer JOIN entry ON entry.id = transfer.entry_id
-          WHERE cover.account_id IN (transfer.credit_id, transfer.debit_id)) AS fund
-        WHERE fund.covered <> cover.covered_minor OR (fund.held < 0 AND NOT fund.is_reversed)
+        WITH side AS (
+          SELECT transfer.entry_id, account_id, minor
+          FROM transfer
+          CROSS JOIN LATERAL (VALUES (credit_id, amount_minor), (debit_id, -amount_minor)) AS one(account_id, minor)
+        ), fund AS (
+          SELECT side.account_id, sum(side.minor) AS held,
+                 coalesce(sum(side.minor) FILTER (WHERE entry.reason = 'shortfall_covered'), 0) AS covered,
+                 -- What a donation of this hour fills, its fee or the next look gives back.
+                 coalesce(sum(side.minor) FILTER (WHERE entry.reason <> 'shortfall_covered'
+                   AND entry.recorded_at < now() - interval '1 hour'), 0) AS own_before
+          FROM side
+          JOIN account ON account.id = side.account_id AND account.code LIKE 'fund:%'
+          JOIN entry ON entry.id = side.entry_id
+          GROUP BY side.account_id
+        )
+        SELECT 'account ' || fund.account_id
+        FROM fund LEFT JOIN fund_cover cover ON cover.account_id = fund.account_id
+        WHERE fund.covered <> coalesce(cover.covered_minor, 0) OR fund.held < 0
+          OR (fund.covered > 0 AND fund.held > 0 AND fund.own_before > -fund.covered)
+        """,
+    ),
+    Check(
+        "what_went_back_is_kept_back",
+        N_("What refunds and disputes took and no settlement has paid yet, their funds do not spend meanwhile."),
+        """
+        WITH back AS (
+          SELECT refund.checkout_id, refund.refund_id AS source_id, part.donation_id, 'refund' AS met,
+                 'refund' AS sent, 'refund-failed' AS returned
+          FROM refund JOIN refund_part part ON part.refund_id = refund.id
+          UNION ALL
+          SELECT dispute.checkout_id, dispute.dispute_id, part.donation_id, 'dispute', 'dispute-opened', 'dispute-won'
+          FROM dispute JOIN dispute_part part ON part.dispute_id = dispute.id
+        ), under_way AS (
+          SELECT checkout.id AS checkout_id, donation.campaign_ref AS campaign,
+                 CASE WHEN side.is_out THEN -leg.amount_minor ELSE leg.amount_minor END * (1 - coalesce((
+                   SELECT sum(settled.times)
+                   FROM provider_line line JOIN settled_line settled ON settled.line_id = line.id
+                   WHERE line.merchant_account_id = checkout.merchant_account_id AND line.source_id = back.source_id
+                     AND line.met = back.met AND line.amount_minor <> 0
+                     AND (line.amount_minor < 0) = side.is_out), 0)) AS minor
+          FROM back
+          JOIN checkout ON checkout.id = back.checkout_id
+          JOIN donation ON donation.id = back.donation_id
+          CROSS JOIN (VALUES (true), (false)) AS side(is_out)
+          JOIN entry ON entry.book_id = checkout.book_id AND entry.idempotency_key =
+            CASE WHEN side.is_out THEN back.sent ELSE back.returned END
+            || ':' || back.source_id || ':' || donation.public_id
+          JOIN transfer leg ON leg.entry_id = entry.id
+          UNION ALL
+          -- Of a payment that no settlement took yet, what it brought.
+          SELECT checkout.id, donation.campaign_ref,
+                 CASE WHEN leg.credit_id = fund.id THEN leg.amount_minor ELSE -leg.amount_minor END
+          FROM checkout
+          JOIN donation ON donation.checkout_id = checkout.id
+          JOIN account fund ON fund.book_id = checkout.book_id AND fund.code = 'fund:' || donation.campaign_ref
+          CROSS JOIN LATERAL (VALUES
+            ('donation:' || donation.public_id), ('cleared:' || donation.public_id),
+            ('fee:' || checkout.public_id || ':' || donation.public_id),
+            ('cover:' || checkout.public_id || ':' || donation.public_id)) AS its(key)
+          JOIN entry ON entry.book_id = checkout.book_id AND entry.idempotency_key = its.key
+          JOIN transfer leg ON leg.entry_id = entry.id AND fund.id IN (leg.debit_id, leg.credit_id)
+          WHERE checkout.state <> 'settled' AND checkout.id IN (SELECT checkout_id FROM back)
+        ), needed AS (
+          SELECT CAST(checkout.public_id AS text) AS payment, account.id AS account_id,
+                 greatest(0, -sum(under_way.minor)) AS minor
+          FROM under_way
+          JOIN checkout ON checkout.id = under_way.checkout_id
+          JOIN account ON account.book_id = checkout.book_id AND account.code = 'fund:' || under_way.campaign
+          GROUP BY checkout.public_id, account.id
+        )
+        SELECT 'checkout ' || payment
+        FROM needed FULL JOIN fund_hold hold USING (payment, account_id)
+        WHERE coalesce(needed.minor, 0) <> coalesce(hold.amount_minor, 0)
         """,
     ),
     Check(

@@ -145,6 +145,8 @@ class Refund(Base, kw_only=True):
     refund_id: Mapped[str | None] = mapped_column(unique=True, default=None)  # the provider's
     refused_code: Mapped[str | None] = mapped_column(default=None)  # the provider's word for why
     failure: Mapped[str | None] = mapped_column(default=None)  # likewise
+    # What settlements have taken of it: its amount, negative, once; nothing again when they brought it back.
+    settled_minor: Mapped[int] = mapped_column(default=0)
     # When the job looks again; empty once nothing more is to be learnt.
     next_sync_at: Mapped[datetime | None] = mapped_column(default=None)
 
@@ -243,6 +245,7 @@ class Dispute(Base, kw_only=True):
     is_reinstated: Mapped[bool] = mapped_column(default=False)
     fee_minor: Mapped[int] = mapped_column(default=0)  # all that was ever taken, as far as it is booked
     fee_returned_minor: Mapped[int] = mapped_column(default=0)  # what came back of it, likewise
+    settled_minor: Mapped[int] = mapped_column(default=0)  # as of a refund
     evidence_due_at: Mapped[datetime | None] = mapped_column(default=None)
     next_sync_at: Mapped[datetime | None] = mapped_column(default=None)
 
@@ -284,7 +287,7 @@ class WarningOfFraud(Base, kw_only=True):
 
 
 class FundCover(Base, kw_only=True):
-    """Stock row: what the general fund has given to a fund that refunds or disputes left short."""
+    """What the general fund gives at present to a fund that refunds, disputes or a reversal left short."""
 
     __tablename__ = "fund_cover"
 

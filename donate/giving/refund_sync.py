@@ -22,6 +22,7 @@ from donate.giving.money_back import book_charge
 from donate.giving.refund_models import Dispute, Refund, RefundOrigin, RefundState, WarningOfFraud
 from donate.giving.refunds import NothingToRefund, PaymentDisputed, authorise_refund
 from donate.giving.service import merchant_ref
+from donate.giving.shortfall import level_all
 from donate.giving.sync import sync_checkout
 from donate.giving.unexplained import learn_unexplained
 from donate.giving.unexplained_closing import settle
@@ -221,6 +222,7 @@ def sync_money_back(settings: Settings, most: int = 50) -> int:
                 send_refund(row.public_id, settings)
         except DonateError as error:
             log.warning("money_back_sync_failed", charge=row.charge_id, error=type(error).__name__)
+    level_all()
     return len(due)
 
 

@@ -1,36 +1,57 @@
-"""What the general fund gives to a fund that refunds or lost disputes left short, so that no other campaign bears it.
+"""What the general fund gives to a fund that went short, so that no other campaign bears it.
 
-A fund's cover depends on where the fund stands, not on which entry came when: whatever order the messages arrive in,
-the fund ends up with the same. The row `fund_cover` is locked before the balance is read, so two refunds at once
-each see what the other did.
+The rule is one of final facts, whatever order they come in: the general fund gives exactly what the fund is short of
+by everything else that is booked on it. A fund goes short when money that was already spent is refunded, disputed or
+was recorded by mistake, and when a refund returns a fee that the provider keeps. What the general fund gives then is
+never spent: it only fills the hole. A donation that arrives later would have left a smaller hole had it come first, so
+the general fund gets back as much as the hole shrinks: a meal that was served is paid for by the donations that
+stayed, and by the general fund only as far as those do not reach. That is the order of the trail as well, in which the
+fund's spending skips what was refunded.
+
+Each step up or down is an entry of its own, booked with what makes the fund short or fills it again. A donation alone
+touches no shared row: what it gives back follows with its fee, or with the job's next look (`level_all`). The row
+`fund_cover` is locked before the balance is read, so two who move it each see what the other did.
 """
 
-from collections.abc import Collection
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from donate import clock
+from donate.db import reading, transaction
 from donate.giving.refund_models import Dispute, DisputeState, Refund
 from donate.ledger import journal
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.journal import Leg, NewEntry
 
 
-def raise_cover(session: Session, book_id: int, time_zone: str, campaigns: Collection[str]) -> None:
-    """After money left these funds: cover what they are short of."""
+def level_cover(session: Session, book_id: int, time_zone: str, campaigns: Iterable[str]) -> None:
+    """After money left these funds or came back to them: give what they are short of, and take back what is too much."""
     for campaign in sorted(campaigns):
-        _move(session, book_id, time_zone, campaign, may_lower=False)
+        _level(session, book_id, time_zone, campaign)
 
 
-def lower_cover(session: Session, book_id: int, time_zone: str, campaigns: Collection[str]) -> None:
-    """After money that had left came back: the general fund gets back what it need not cover any more."""
-    for campaign in sorted(campaigns):
-        _move(session, book_id, time_zone, campaign, may_lower=True)
+def lower_cover(session: Session, book_id: int, time_zone: str) -> None:
+    """After money came to a fund of this book: take back what any of its funds does not need any more.
+
+    Costs one look where the general fund gives nothing, which is nearly always.
+    """
+    level_cover(session, book_id, time_zone, session.scalars(_COVERED, {"book_id": book_id}).all())
 
 
-def _move(session: Session, book_id: int, time_zone: str, campaign: str, *, may_lower: bool) -> None:
+def level_all() -> int:
+    """Look at all funds that ever went short; how many were given too much or too little. A job calls this."""
+    with reading() as session:
+        found = cast("Sequence[tuple[int, str, str]]", session.execute(_UNEVEN).all())
+    for book_id, time_zone, campaign in found:
+        with transaction() as session:
+            _level(session, book_id, time_zone, campaign)
+    return len(found)
+
+
+def _level(session: Session, book_id: int, time_zone: str, campaign: str) -> None:
     code = fund_code(campaign)
     session.flush()
     session.execute(_OPEN, {"book_id": book_id, "code": code})
@@ -39,7 +60,7 @@ def _move(session: Session, book_id: int, time_zone: str, campaign: str, *, may_
     )
     (balance,) = cast("tuple[int]", session.execute(_BALANCE, {"account_id": account_id}).one())
     short = max(0, covered - int(balance))
-    if short == covered or (short < covered and not may_lower):
+    if short == covered:
         return
     leg = (
         Leg(debit="general", credit=code, amount_minor=short - covered)
@@ -82,6 +103,13 @@ _LOCK = text(
     """
 )
 
+_COVERED = text(
+    """
+    SELECT account.campaign FROM fund_cover JOIN account ON account.id = fund_cover.account_id
+    WHERE fund_cover.book_id = :book_id AND fund_cover.covered_minor > 0
+    """
+)
+
 # Numbered entries are in the total, all others in the queue: a fund's history is not read anew for each refund.
 _BALANCE = text(
     """
@@ -89,6 +117,27 @@ _BALANCE = text(
          + coalesce((SELECT sum(CASE WHEN credit_id = :account_id THEN amount_minor ELSE -amount_minor END)
                      FROM entry_pending JOIN transfer ON transfer.entry_id = entry_pending.entry_id
                      WHERE :account_id IN (credit_id, debit_id)), 0)
+    """
+)
+
+# As _BALANCE, of all funds that ever had a cover: those that have another one than they are short of.
+_UNEVEN = text(
+    """
+    SELECT book.id, book.time_zone, account.campaign
+    FROM fund_cover cover
+    JOIN account ON account.id = cover.account_id
+    JOIN book ON book.id = cover.book_id
+    LEFT JOIN account_total total ON total.account_id = cover.account_id
+    LEFT JOIN (
+      SELECT side.account_id, sum(side.minor) AS minor
+      FROM entry_pending pending
+      JOIN transfer ON transfer.entry_id = pending.entry_id
+      CROSS JOIN LATERAL (VALUES (credit_id, amount_minor), (debit_id, -amount_minor)) AS side(account_id, minor)
+      GROUP BY side.account_id
+    ) AS waiting ON waiting.account_id = cover.account_id
+    WHERE cover.covered_minor <> greatest(0, cover.covered_minor
+      - coalesce(total.credits_minor - total.debits_minor, 0) - coalesce(waiting.minor, 0))
+    ORDER BY account.id
     """
 )
 

@@ -196,25 +196,37 @@ CHECKS = (
     ),
     Check(
         "funds_are_not_negative",
-        N_("No fund is negative without a refund, dispute or reversal that says why."),
+        N_("No fund is negative by more than what refunds, disputes and reversals took from it."),
         """
-        SELECT account.code FROM account
+        SELECT account.code
+        FROM account
         JOIN account_total total ON total.account_id = account.id
+        LEFT JOIN LATERAL (
+          SELECT sum(CASE WHEN transfer.debit_id = account.id AND entry.reason IN ('refund', 'dispute_lost', 'reversal')
+                          THEN transfer.amount_minor
+                          WHEN transfer.credit_id = account.id AND entry.reason IN ('refund_failed', 'shortfall_covered')
+                          THEN -transfer.amount_minor
+                          WHEN transfer.debit_id = account.id AND entry.reason = 'shortfall_covered'
+                          THEN transfer.amount_minor ELSE 0 END) AS minor
+          FROM transfer
+          JOIN log_leaf ON log_leaf.entry_id = transfer.entry_id
+          JOIN entry ON entry.id = transfer.entry_id
+          WHERE account.id IN (transfer.debit_id, transfer.credit_id)
+            AND total.credits_minor < total.debits_minor) AS gone ON true
         WHERE account.account_class = 'fund' AND account.code LIKE 'fund:%'
-          AND total.credits_minor < total.debits_minor
-          AND NOT EXISTS (
-            SELECT FROM entry JOIN transfer ON transfer.entry_id = entry.id
-            WHERE transfer.debit_id = account.id AND entry.reason IN ('refund', 'dispute_lost', 'reversal'))
+          AND total.debits_minor - total.credits_minor > greatest(0, coalesce(gone.minor, 0))
         """,
     ),
     Check(
         "stock_equals_ledger",
-        N_("What each fund may still spend equals what was settled less what was approved."),
+        N_("What each fund may still spend equals what was settled less what was approved and what is kept back."),
         """
         WITH flows AS (
           SELECT account_id, amount_minor FROM fund_release
           UNION ALL
           SELECT account_id, -amount_minor FROM fund_return
+          UNION ALL
+          SELECT account_id, -amount_minor FROM fund_hold
           UNION ALL
           SELECT transfer.debit_id, -transfer.amount_minor FROM entry JOIN transfer ON transfer.entry_id = entry.id
           WHERE entry.reason = 'disbursement_approved'
@@ -232,6 +244,31 @@ CHECKS = (
         SELECT 'account ' || fund_stock.account_id
         FROM fund_stock LEFT JOIN replay USING (account_id)
         WHERE fund_stock.available_minor <> coalesce(replay.available, 0)
+        """,
+    ),
+    Check(
+        "stock_is_within_the_fund",
+        N_("No fund may spend more than it holds without what the general fund gave it and what is disputed."),
+        """
+        WITH sides AS (
+          SELECT transfer.entry_id, side.account_id, side.minor
+          FROM transfer
+          CROSS JOIN LATERAL (VALUES (credit_id, amount_minor), (debit_id, -amount_minor)) AS side(account_id, minor)
+        ), own AS (
+          SELECT account_id, minor FROM sides JOIN entry ON entry.id = sides.entry_id
+          WHERE entry.reason <> 'shortfall_covered'
+          UNION ALL
+          SELECT fund.id, sides.minor
+          FROM sides
+          JOIN account disputed ON disputed.id = sides.account_id AND disputed.code = 'disputed'
+          JOIN entry ON entry.id = sides.entry_id
+          JOIN account fund ON fund.book_id = entry.book_id AND fund.code = 'fund:' || entry.campaign
+        ), held AS (
+          SELECT account_id, sum(minor) AS minor FROM own GROUP BY account_id
+        )
+        SELECT account.code
+        FROM fund_stock JOIN account ON account.id = fund_stock.account_id LEFT JOIN held USING (account_id)
+        WHERE fund_stock.available_minor > coalesce(held.minor, 0)
         """,
     ),
     Check(
@@ -260,12 +297,13 @@ CHECKS = (
           -- What other accounts owe of a settlement they pay from what they were given before.
           + coalesce((
           SELECT sum(-share.due_minor) FROM settlement JOIN settlement_share share ON share.settlement_id = settlement.id
-          WHERE settlement.entry_id = fund_release.entry_id AND NOT share.is_return AND share.due_minor < 0), 0)
-          -- What left suspense after it had reached the bank.
+          WHERE fund_release.entry_id = CASE WHEN share.is_return THEN settlement.returned_entry_id
+                                             ELSE settlement.entry_id END AND share.due_minor < 0), 0)
+          -- What left suspense after it had reached the bank: explained, or its owner known by then.
           + coalesce((
           SELECT sum(transfer.amount_minor) FROM entry JOIN transfer ON transfer.entry_id = entry.id
-          JOIN account ON account.id = transfer.debit_id AND account.code = 'suspense'
-          WHERE entry.id = fund_release.entry_id AND entry.reason = 'suspense_cleared'), 0)
+          JOIN account ON 'suspense' = account.code AND account.id IN (transfer.debit_id, transfer.credit_id)
+          WHERE entry.id = fund_release.entry_id AND entry.reason IN ('suspense_cleared', 'reversal')), 0)
         """,
     ),
     Check(

@@ -213,13 +213,13 @@ class ReceiptNumber(Base, kw_only=True):
 
 
 class FundStock(Base, kw_only=True):
-    """Stock row: what of a fund may still be approved for disbursement. Tied to the ledger by a check."""
+    """Stock row: what of a fund may still be approved for disbursement. Tied to the ledger by a check.
+
+    Below zero, the fund owes it to what it gets next: money that was approved went back to donors, or never came.
+    """
 
     __tablename__ = "fund_stock"
-    __table_args__ = (
-        ForeignKeyConstraint(["account_id", "book_id"], ["account.id", "account.book_id"]),
-        CheckConstraint("available_minor >= 0", name="available_minor"),
-    )
+    __table_args__ = (ForeignKeyConstraint(["account_id", "book_id"], ["account.id", "account.book_id"]),)
 
     account_id: Mapped[int] = mapped_column(primary_key=True)
     book_id: Mapped[int]
@@ -227,7 +227,7 @@ class FundStock(Base, kw_only=True):
 
 
 class FundRelease(Base, kw_only=True):
-    """A part of an entry that brought money to the bank, made available to one fund."""
+    """What an entry added to the stock of one fund: its part of money that reached the bank."""
 
     __tablename__ = "fund_release"
     __table_args__ = (
@@ -243,7 +243,7 @@ class FundRelease(Base, kw_only=True):
 
 
 class FundReturn(Base, kw_only=True):
-    """What the reversal of an entry took back of what that entry had made available to a fund."""
+    """What an entry took from the stock of one fund: its part of money that left the bank or never reached it."""
 
     __tablename__ = "fund_return"
     __table_args__ = (
@@ -252,8 +252,23 @@ class FundReturn(Base, kw_only=True):
         CheckConstraint("amount_minor > 0", name="amount_minor"),
     )
 
-    entry_id: Mapped[int] = mapped_column(primary_key=True)  # of the reversal
+    entry_id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(primary_key=True)
+    book_id: Mapped[int]
+    amount_minor: Mapped[int]
+
+
+class FundHold(Base, kw_only=True):
+    """Stock row: what a fund's stock is less by for one payment, which gave money back before a settlement took it."""
+
+    __tablename__ = "fund_hold"
+    __table_args__ = (
+        ForeignKeyConstraint(["account_id", "book_id"], ["account.id", "account.book_id"]),
+        CheckConstraint("amount_minor >= 0", name="amount_minor"),
+    )
+
+    account_id: Mapped[int] = mapped_column(primary_key=True)
+    payment: Mapped[str] = mapped_column(primary_key=True)  # its public id
     book_id: Mapped[int]
     amount_minor: Mapped[int]
 

@@ -51,7 +51,7 @@ PROVIDER_CHECKS = (
         UNION ALL
         SELECT 'settlement ' || settlement.payout_id || ' ' || share.code
         FROM settlement JOIN settlement_share share ON share.settlement_id = settlement.id
-        WHERE share.released_minor > greatest(share.due_minor, 0)
+        WHERE share.released_minor <> CASE WHEN share.code LIKE 'fund:%' THEN share.due_minor ELSE 0 END
         UNION ALL
         SELECT 'settlement ' || settlement.payout_id || ' ' || account.code
         FROM settlement JOIN settlement_share share ON share.settlement_id = settlement.id
@@ -61,6 +61,74 @@ PROVIDER_CHECKS = (
         LEFT JOIN fund_return taken ON taken.account_id = account.id
           AND taken.entry_id = CASE WHEN share.is_return THEN settlement.returned_entry_id ELSE settlement.entry_id END
         WHERE share.released_minor <> coalesce(released.amount_minor, 0) - coalesce(taken.amount_minor, 0)
+        """,
+    ),
+    Check(
+        "late_shares_are_whole",
+        N_("What a settled line moved once its owner was known is its share in suspense, and reached its fund."),
+        """
+        SELECT 'balance line ' || line.line_id
+        FROM late_share share JOIN provider_line line ON line.id = share.line_id
+        GROUP BY line.id, line.line_id, line.net_minor
+        HAVING sum(share.due_minor) <> 0
+          OR sum(share.due_minor) FILTER (WHERE share.code = 'suspense') IS DISTINCT FROM -line.net_minor
+        UNION ALL
+        SELECT 'balance line ' || line.line_id || ' ' || share.code
+        FROM late_share share
+        JOIN provider_line line ON line.id = share.line_id
+        JOIN account ON account.book_id = share.book_id AND account.code = share.code
+        LEFT JOIN fund_release released ON released.account_id = account.id AND released.entry_id = share.entry_id
+        LEFT JOIN fund_return taken ON taken.account_id = account.id AND taken.entry_id = share.entry_id
+        WHERE share.code LIKE 'fund:%'
+          AND share.due_minor <> coalesce(released.amount_minor, 0) - coalesce(taken.amount_minor, 0)
+        """,
+    ),
+    Check(
+        "funds_got_what_was_settled",
+        N_("What settlements brought to each fund is what the settled donations, fees, refunds and disputes sum to."),
+        """
+        WITH moved AS (
+          SELECT checkout.book_id, fund.code, settled.times
+                 * CASE WHEN leg.credit_id = fund.id THEN leg.amount_minor ELSE -leg.amount_minor END AS minor
+          FROM settled_line settled
+          JOIN provider_line line ON line.id = settled.line_id AND line.met = 'charge'
+          JOIN checkout ON checkout.id = line.checkout_id
+          JOIN donation ON donation.checkout_id = checkout.id
+          JOIN account fund ON fund.book_id = checkout.book_id AND fund.code = 'fund:' || donation.campaign_ref
+          CROSS JOIN LATERAL (VALUES
+            ('donation:' || donation.public_id), ('cleared:' || donation.public_id),
+            ('fee:' || checkout.public_id || ':' || donation.public_id),
+            ('cover:' || checkout.public_id || ':' || donation.public_id)) AS its(key)
+          JOIN entry ON entry.book_id = checkout.book_id AND entry.idempotency_key = its.key
+          JOIN transfer leg ON leg.entry_id = entry.id AND fund.id IN (leg.debit_id, leg.credit_id)
+          WHERE checkout.booked_as = 'donations'
+            OR (checkout.booked_as = 'cleared' AND EXISTS (
+              SELECT FROM settlement_share share JOIN settlement_line paid_out USING (settlement_id)
+              WHERE paid_out.line_id = line.id AND share.code = fund.code))
+          UNION ALL
+          SELECT checkout.book_id, 'fund:' || donation.campaign_ref, settled.times
+                 * CASE WHEN line.amount_minor < 0 THEN -leg.amount_minor ELSE leg.amount_minor END
+          FROM settled_line settled
+          JOIN provider_line line ON line.id = settled.line_id AND line.amount_minor <> 0
+          JOIN (SELECT 'refund' AS met, refund.refund_id AS source_id, checkout_id, donation_id, 'refund' AS sent,
+                       'refund-failed' AS returned
+                FROM refund JOIN refund_part part ON part.refund_id = refund.id
+                UNION ALL
+                SELECT 'dispute', dispute.dispute_id, checkout_id, donation_id, 'dispute-opened', 'dispute-won'
+                FROM dispute JOIN dispute_part part ON part.dispute_id = dispute.id
+          ) AS back ON back.source_id = line.source_id AND back.met = line.met
+          JOIN checkout ON checkout.id = back.checkout_id
+          JOIN donation ON donation.id = back.donation_id
+          JOIN entry ON entry.book_id = checkout.book_id AND entry.idempotency_key =
+            CASE WHEN line.amount_minor < 0 THEN back.sent ELSE back.returned END
+            || ':' || line.source_id || ':' || donation.public_id
+          JOIN transfer leg ON leg.entry_id = entry.id
+        ), shares AS (
+          SELECT book_id, code, due_minor AS minor FROM settlement_share WHERE code LIKE 'fund:%'
+          UNION ALL SELECT book_id, code, due_minor FROM late_share WHERE code LIKE 'fund:%'
+          UNION ALL SELECT book_id, code, -minor FROM moved
+        )
+        SELECT code FROM shares GROUP BY book_id, code HAVING sum(minor) <> 0
         """,
     ),
     Check(

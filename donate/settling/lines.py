@@ -192,6 +192,13 @@ def _meet_charge(session: Session, home: Home, line: ProviderLine, owner: owners
     checkout = session.get_one(Checkout, owner.checkout_id, with_for_update=True)
     if checkout.booked_as is None:
         return False
+    book_fee_of(session, home, line, checkout)
+    _tell(session, line, Met.CHARGE, checkout_id=checkout.id)
+    return True
+
+
+def book_fee_of(session: Session, home: Home, line: ProviderLine, checkout: Checkout) -> None:
+    """Book a payment's fee from its line, if no message brought it. The checkout is locked."""
     if checkout.booked_as != Booked.UNBOOKED and checkout.fee_booked_at is None:
         fee = ChargeFee(
             charge_id=line.source_id or "",
@@ -202,8 +209,6 @@ def _meet_charge(session: Session, home: Home, line: ProviderLine, owner: owners
             fee_currency=line.currency,
         )
         book_fee(session, home.merchant, checkout.public_id, fee)
-    _tell(session, line, Met.CHARGE, checkout_id=checkout.id)
-    return True
 
 
 def book_refund_fee(session: Session, home: Home, line: ProviderLine, met: Met) -> None:

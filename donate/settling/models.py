@@ -151,8 +151,7 @@ class SettlementLine(Base, kw_only=True):
 class SettlementShare(Base, kw_only=True):
     """What a settlement brought to one account, signed: of all accounts the shares sum to its amount.
 
-    `released_minor` is what it made available to a fund (positive) or took back from its stock (negative). Where the
-    two differ, the fund owes the rest to its later settlements: what was spent cannot be taken back.
+    `released_minor` is what it added to the stock of a fund or took from it: of a fund its share, of others nothing.
     """
 
     __tablename__ = "settlement_share"
@@ -165,3 +164,21 @@ class SettlementShare(Base, kw_only=True):
     released_minor: Mapped[int]
 
     __table_args__ = (Index(None, "book_id", "code"),)
+
+
+class LateShare(Base, kw_only=True):
+    """What a balance line moved between accounts when its owner became known after its settlement: they sum to nothing.
+
+    The settlement's own shares stay as they were: by them the line was suspense's.
+    """
+
+    __tablename__ = "late_share"
+
+    line_id: Mapped[int] = mapped_column(ForeignKey("provider_line.id"), primary_key=True, autoincrement=False)
+    code: Mapped[str] = mapped_column(primary_key=True)  # of the account
+    settlement_id: Mapped[int] = mapped_column(ForeignKey("settlement.id"))
+    book_id: Mapped[int] = mapped_column(ForeignKey("book.id"))
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entry.id"))  # by which the line left suspense
+    due_minor: Mapped[int]
+
+    __table_args__ = (Index(None, "settlement_id"), CheckConstraint("due_minor <> 0", name="due"))

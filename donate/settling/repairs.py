@@ -6,15 +6,16 @@ its owner, whose own entries were booked by the message that came late.
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from donate import clock
 from donate.db import reading, transaction
+from donate.giving.models import Checkout
 from donate.ledger import journal
-from donate.settling import owners
+from donate.settling import late, owners, shares
 from donate.settling.differences import Difference, Found
-from donate.settling.lines import Home, book_refund_fee
+from donate.settling.lines import Home, book_fee_of, book_refund_fee
 from donate.settling.models import Met, ProviderLine
 
 NOTE = "The owner of this balance line became known after it was put in suspense."
@@ -56,21 +57,31 @@ def _standing(session: Session, home: Home) -> Sequence[ProviderLine]:
 
 
 def give_to_owner(session: Session, home: Home, line: ProviderLine, owner: owners.Owner) -> None:
-    """Take a line out of suspense and let it meet the owner whose own entries were booked later."""
-    if line.entry_id is not None:
-        journal.reverse(
+    """Take a line out of suspense and let it meet the owner whose own entries were booked later.
+
+    Where its settlement was handed out meanwhile, its share goes from suspense to its owner as well. Nothing is done
+    where somebody explained it, or gave it to its owner, in this moment.
+    """
+    row = session.get_one(ProviderLine, line.id, with_for_update=True, populate_existing=True)
+    if row.met != Met.SUSPENSE or row.explained_at is not None:
+        return
+    shares.lock(session, home.book_id)
+    reversal_id = None
+    if row.entry_id is not None:
+        reversal_id = journal.reverse(
             session,
             book_id=home.book_id,
-            entry_id=line.entry_id,
-            idempotency_key=f"line-known:{line.line_id}",
+            entry_id=row.entry_id,
+            idempotency_key=f"line-known:{row.line_id}",
             effective_on=clock.today(home.time_zone),
             note=NOTE,
-        )
+        ).entry_id
+    if owner.met is Met.CHARGE and owner.checkout_id is not None:
+        book_fee_of(session, home, row, session.get_one(Checkout, owner.checkout_id, with_for_update=True))
     if owner.met is not None:
-        book_refund_fee(session, home, line, owner.met)
-    met = None if owner.met is None else owner.met.value
-    session.execute(
-        update(ProviderLine)
-        .where(ProviderLine.id == line.id)
-        .values(met=met, checkout_id=owner.checkout_id, entry_id=None)
-    )
+        book_refund_fee(session, home, row, owner.met)
+    row.met = None if owner.met is None else owner.met.value
+    row.checkout_id, row.entry_id = owner.checkout_id, owner.entry_id
+    session.flush()
+    if reversal_id is not None:
+        late.hand_over(session, home.book_id, row, reversal_id)

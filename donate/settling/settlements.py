@@ -23,9 +23,9 @@ from donate.payments.facts import BalanceLine, PayoutSeen
 from donate.payments.gateway import Event, MerchantRef
 from donate.payments.merchants import gateway_for
 from donate.settings import Settings
+from donate.settling import shares, taken
 from donate.settling.lines import Home, home_of, meet_waiting, store_lines
 from donate.settling.models import ProviderLine, Settlement, SettlementLine, SettlementState
-from donate.settling.shares import hand_out, lines_of, release_cleared, shares_of
 
 # A state that was read earlier never replaces a later one.
 _RANKS = {"pending": 0, "in_transit": 1, "paid": 2, "canceled": 3, "failed": 3}
@@ -60,27 +60,40 @@ def keep_payout(merchant: MerchantRef, seen: PayoutSeen, lines: Sequence[Balance
 
 def book_settlement(session: Session, home: Home, payout_id: str) -> None:
     """Book, release and turn round as far as is known by now. Asking again changes nothing."""
+    shares.lock(session, home.book_id)
     row = _locked(session, home, payout_id)
     if row.currency != home.currency:
         return
     if row.state == SettlementState.PAID and row.entry_id is None:
         row.entry_id = _post(session, home, row, is_return=False)
     if row.state in (SettlementState.FAILED, SettlementState.CANCELED) and row.entry_id and not row.returned_entry_id:
+        shares.release_cleared(session, home.merchant_id, home.book_id)  # its fund got it before it loses it
         row.returned_entry_id = _post(session, home, row, is_return=True)
-    lines = lines_of(session, row.id)
+    lines = shares.lines_of(session, row.id)
     if not row.entry_id or row.lines_minor != row.amount_minor or any(line.met is None for line in lines):
         session.flush()
         return
     if row.released_at is None and row.returned_entry_id is None:
-        due = shares_of(session, home.book_id, lines)
-        hand_out(session, home.book_id, row.id, row.entry_id, due, is_return=False)
+        _hand_out(session, home, row, row.entry_id, lines, is_return=False)
         row.released_at = clock.now()
-        session.execute(_SETTLE_CHECKOUTS, {"settlement_id": row.id})
     if row.returned_entry_id is not None and row.released_at is not None and row.taken_back_at is None:
-        back = {code: -share for code, share in shares_of(session, home.book_id, lines).items()}
-        hand_out(session, home.book_id, row.id, row.returned_entry_id, back, is_return=True)
+        _hand_out(session, home, row, row.returned_entry_id, lines, is_return=True)
         row.taken_back_at = clock.now()
     session.flush()
+
+
+def _hand_out(
+    session: Session, home: Home, row: Settlement, entry_id: int, lines: Sequence[ProviderLine], *, is_return: bool
+) -> None:
+    """Give every account its share of a settlement, or take it back: its payments first, then the funds' stock."""
+    sign = -1 if is_return else 1
+    paid_out = taken.paid_out(session, lines)
+    payments = taken.lock_payments(session, home.book_id, paid_out)
+    if not is_return:
+        session.execute(_SETTLE_CHECKOUTS, {"settlement_id": row.id})
+    due = {code: sign * minor for code, minor in shares.shares_of(session, home.book_id, lines).items()}
+    shares.hand_out(session, home.book_id, row.id, entry_id, due, is_return=is_return)
+    taken.tell(session, paid_out, payments, sign=sign)
 
 
 def book_waiting(session: Session, home: Home) -> int:
@@ -96,7 +109,7 @@ def book_waiting(session: Session, home: Home) -> int:
     ).all()
     for payout_id in waiting:
         book_settlement(session, home, payout_id)
-    release_cleared(session, home.merchant_id, home.book_id)
+    shares.release_cleared(session, home.merchant_id, home.book_id)
     return len(waiting)
 
 
@@ -161,7 +174,7 @@ def _attach(session: Session, home: Home, payout_id: str, lines: Sequence[Balanc
         .values([{"line_id": line, "settlement_id": row.id} for line in ids])
         .on_conflict_do_nothing()
     )
-    row.lines_minor = sum(line.net_minor for line in lines_of(session, row.id))
+    row.lines_minor = sum(line.net_minor for line in shares.lines_of(session, row.id))
     session.flush()
 
 

@@ -1,10 +1,9 @@
-"""What a settlement brings to each fund, and how much of that the fund may spend from then on.
+"""What a settlement brings to each fund: its share, which the fund may spend from then on.
 
-Rule of release. A fund is owed the sum of its shares in all settlements that stand, and what the general fund covered
-for it, less what was released to it before. With a settlement in which its share is positive it gets what it is
-owed, at most that share. Where it is owed less than nothing (refunds or disputes of money that it was given before),
-the missing part is taken back from its stock as far as it was not spent; the rest stays owed, and its next settlements
-pay that first. So no fund ever gets more than came in for it, and none pays for another.
+A fund's share is added to its stock, or taken from it where refunds and disputes were more than what came in. What is
+taken and not there any more, since it was approved for disbursement, the fund owes: its next shares pay that first.
+Shares only add up, so it does not matter in which order settlements, reversals and refunds become known; no fund ever
+gets more than came in for it, and none pays for another.
 
 While a dispute is open its money is the provider's: the fund's share falls when it is withdrawn and rises when it is
 won; when it is lost nothing moves again.
@@ -18,8 +17,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from donate.giving.models import Booked, Checkout, Donation, UnbookedMoney
-from donate.ledger import stock
-from donate.ledger.take_back import take_back
+from donate.ledger.release import release
 from donate.settling import owners
 from donate.settling.models import Met, ProviderLine, Settlement, SettlementLine, SettlementShare
 
@@ -49,7 +47,7 @@ def shares_of(session: Session, book_id: int, lines: Sequence[ProviderLine]) -> 
             shares["general"] -= line.fee_minor
         elif line.met == Met.CHARGE and line.checkout_id is None:
             shares["suspense"] -= line.fee_minor  # its entry is the whole payment, without the fee's
-        elif line.kind in owners.PAYOUTS:
+        else:
             _add_failed(session, book_id, line, shares)
     return {code: share for code, share in sorted(shares.items()) if share}
 
@@ -83,15 +81,21 @@ def _charge_keys(session: Session, checkout_ids: Iterable[int]) -> list[str]:
 
 def _add_failed(session: Session, book_id: int, line: ProviderLine, shares: Shares) -> None:
     """The bank turned a settlement back: its money is at the provider again, with the shares that it had."""
-    failed = session.scalars(
+    failed = failed_by(session, line)
+    if failed is not None:
+        for code, share in shares_of(session, book_id, lines_of(session, failed.id)).items():
+            shares[code] += share
+
+
+def failed_by(session: Session, line: ProviderLine) -> Settlement | None:
+    """The settlement whose money this line brings back to the provider's balance, if it is such a line."""
+    if line.kind not in owners.PAYOUTS or line.net_minor <= 0:
+        return None
+    return session.scalars(
         select(Settlement).where(
             Settlement.merchant_account_id == line.merchant_account_id, Settlement.payout_id == line.source_id
         )
     ).one_or_none()
-    if failed is None or line.net_minor < 0:
-        return
-    for code, share in shares_of(session, book_id, lines_of(session, failed.id)).items():
-        shares[code] += share
 
 
 def lines_of(session: Session, settlement_id: int) -> Sequence[ProviderLine]:
@@ -103,20 +107,17 @@ def lines_of(session: Session, settlement_id: int) -> Sequence[ProviderLine]:
     ).all()
 
 
+def lock(session: Session, book_id: int) -> None:
+    """One settlement or repair of a book at a time, until the commit: each sees what the others brought to whom."""
+    session.execute(_LOCK, {"book_id": book_id})
+
+
 def hand_out(
     session: Session, book_id: int, settlement_id: int, entry_id: int, due: Mapping[str, int], *, is_return: bool
 ) -> None:
-    """Give each fund what it is owed with this entry, or take back what it owes; written down share by share.
-
-    One settlement of a book at a time, until the commit.
-    """
-    session.execute(_LOCK, {"book_id": book_id})
-    funds = sorted(code for code in due if code.startswith("fund:"))
-    owed = {code: _owed(session, book_id, code) + due[code] for code in funds}
-    given = {code: min(owed[code], due[code]) for code in funds if owed[code] > 0 and due[code] > 0}
-    stock.release(session, book_id=book_id, entry_id=entry_id, amounts=given)
-    missing = {code: -owed[code] for code in funds if owed[code] < 0}
-    taken = take_back(session, book_id=book_id, entry_id=entry_id, amounts=missing)
+    """Give each fund its share, or take it; written down share by share. The book is locked."""
+    given = of_funds(due)
+    release(session, book_id=book_id, entry_id=entry_id, amounts=given)
     session.add_all(
         SettlementShare(
             settlement_id=settlement_id,
@@ -124,11 +125,16 @@ def hand_out(
             code=code,
             book_id=book_id,
             due_minor=due[code],
-            released_minor=given.get(code, 0) - taken.get(code, 0),
+            released_minor=given.get(code, 0),
         )
         for code in sorted(due)
     )
     session.flush()
+
+
+def of_funds(due: Mapping[str, int]) -> Shares:
+    """The shares of funds, which alone have a stock."""
+    return {code: minor for code, minor in sorted(due.items()) if code.startswith("fund:")}
 
 
 def release_cleared(session: Session, merchant_id: int, book_id: int) -> int:
@@ -136,32 +142,18 @@ def release_cleared(session: Session, merchant_id: int, book_id: int) -> int:
 
     The settlement's own shares stay as they were: it brought this money to suspense.
     """
-    session.execute(_LOCK, {"book_id": book_id})
+    lock(session, book_id)
     rows = cast(
         "Sequence[tuple[int, str, int]]",
         session.execute(_CLEARED_LATE, {"merchant_id": merchant_id, "book_id": book_id}).all(),
     )
     for entry_id, code, amount_minor in rows:
-        stock.release(session, book_id=book_id, entry_id=entry_id, amounts={code: int(amount_minor)})
+        release(session, book_id=book_id, entry_id=entry_id, amounts={code: int(amount_minor)})
     return len(rows)
-
-
-def _owed(session: Session, book_id: int, code: str) -> int:
-    found: int = session.execute(_OWED, {"book_id": book_id, "code": code}).scalar_one()
-    return int(found)
 
 
 # Held until the commit; the namespace 4122 is ours for settlements.
 _LOCK = text("SELECT pg_advisory_xact_lock(4122, CAST(:book_id % 2147483647 AS integer))")
-
-_OWED = text(
-    """
-    SELECT coalesce((SELECT sum(due_minor - released_minor) FROM settlement_share
-                     WHERE book_id = :book_id AND code = :code), 0)
-         + coalesce((SELECT covered_minor FROM fund_cover JOIN account ON account.id = fund_cover.account_id
-                     WHERE account.book_id = :book_id AND account.code = :code), 0)
-    """
-)
 
 # Of each donation the entry by which it left suspense, its fund, and what it brought: less its part of the fee, as far
 # as that was not covered.

@@ -19,6 +19,7 @@ FAULTS = {
     "refunds_are_within_what_was_paid": "UPDATE checkout SET amount_minor = 1 WHERE charge_id IS NOT NULL",
     "disputed_money_equals_open_disputes": "UPDATE dispute SET is_reinstated = true",
     "shortfalls_are_covered": "UPDATE fund_cover SET covered_minor = covered_minor + 1",
+    "what_went_back_is_kept_back": "INSERT INTO fund_hold SELECT account_id, 'x', book_id, 1 FROM fund_stock",
 }
 
 
@@ -27,7 +28,12 @@ def broken() -> list[str]:
         return [result.name for result in run_checks(session, MONEY_BACK_CHECKS) if not result.is_ok]
 
 
-@pytest.mark.parametrize("name", [check.name for check in MONEY_BACK_CHECKS])
+def test_every_check_has_a_planted_fault() -> None:
+    planted_elsewhere = {"money_sent_back_is_booked"}  # test_recorded_refund.py
+    assert {check.name for check in MONEY_BACK_CHECKS} - planted_elsewhere == set(FAULTS)
+
+
+@pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_is_found(database: Database, settings: Settings, name: str) -> None:
     make.raising()
     refunded, disputed = back.paid(settings), back.paid(settings)

@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from donate.ledger import books, journal, stock
+from donate.ledger import books, journal
 from donate.ledger.chart import Reason, fund_code
 from donate.ledger.journal import Leg, NewEntry
+from donate.ledger.release import release
 
 _numbers = count(1)
 
@@ -57,7 +58,7 @@ def settled_fund(session: Session, book_id: int, amount_minor: int) -> None:
             )
         ],
     )
-    stock.release(session, book_id=book_id, entry_id=posted.entry_id, amounts={"fund:rice": amount_minor})
+    release(session, book_id=book_id, entry_id=posted.entry_id, amounts={"fund:rice": amount_minor})
 
 
 def disbursement(book_id: int, amount_minor: int, **overrides: Any) -> NewEntry:

@@ -34,6 +34,8 @@ FAULTS = {
     "funds_are_not_negative": "UPDATE account_total SET debits_minor = credits_minor + 1 "
     "WHERE account_id = (SELECT id FROM account WHERE code = 'fund:soup' LIMIT 1)",
     "stock_equals_ledger": "UPDATE fund_stock SET available_minor = available_minor + 1",
+    "stock_is_within_the_fund": "UPDATE fund_stock SET available_minor = 7501 "  # of 11,500 given and 4,000 approved
+    "WHERE account_id = (SELECT id FROM account WHERE code = 'fund:rice' LIMIT 1)",
     "fee_funds_equal_ledger": "UPDATE cover_stock SET available_minor = available_minor + 1",
     "releases_are_covered": "UPDATE fund_release SET amount_minor = amount_minor + 1",
     "receipts_have_no_gap": "DELETE FROM receipt_number WHERE number = 1",

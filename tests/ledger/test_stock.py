@@ -9,6 +9,7 @@ from donate.ledger import stock
 from donate.ledger.books import open_account
 from donate.ledger.chart import Reason
 from donate.ledger.journal import Leg
+from donate.ledger.release import release
 from tests.ledger.factories import disbursement, donation, open_book, settled_fund
 
 
@@ -99,5 +100,5 @@ def test_only_an_approval_from_a_fund_takes_from_stock(database, book_id):
 def test_a_release_asked_twice_counts_once(database, book_id):
     with database.transaction() as session:
         entry_id = session.scalar(text("SELECT entry_id FROM fund_release"))
-        stock.release(session, book_id=book_id, entry_id=entry_id, amounts={"fund:rice": 10_000})
+        release(session, book_id=book_id, entry_id=entry_id, amounts={"fund:rice": 10_000})
     assert available(database) == 10_000
