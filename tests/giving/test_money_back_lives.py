@@ -1,4 +1,6 @@
-"""Random lives of a checkout: whatever order its messages arrive in, the books end up the same, and as the provider's.
+"""Random lives of two checkouts: in whatever order their messages arrive, the books end the same, and as the provider's.
+
+The two share funds, so that what the general fund gives to one of them depends on both.
 
 A life is drawn, so that one which ends differently is told in its shortest form. Half of the messages come by the
 webhook's own door, signed; the others are handed to their handlers, whose errors then show.
@@ -54,6 +56,7 @@ class Happening:
     figure: int
     is_won: bool
     is_inquiry: bool
+    is_beside: bool  # of the second checkout
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Life:
 
     comes: str
     lines: list[tuple[str, int]]
+    beside: list[tuple[str, int]]
     method: str
     happenings: list[Happening]
     orders: list[int]
@@ -71,9 +75,10 @@ LIVES = st.builds(
     Life,
     comes=st.sampled_from(("as agreed", "as agreed", "in another amount", "for nobody")),
     lines=st.lists(st.tuples(st.sampled_from(CAMPAIGNS), st.integers(400, 3000)), min_size=1, max_size=4),
+    beside=st.lists(st.tuples(st.sampled_from(CAMPAIGNS), st.integers(400, 3000)), min_size=1, max_size=2),
     method=st.sampled_from(("card", "alipay")),
     happenings=st.lists(
-        st.builds(Happening, st.integers(0, 4), st.integers(50, 2000), st.booleans(), st.booleans()),
+        st.builds(Happening, st.integers(0, 4), st.integers(50, 2000), st.booleans(), st.booleans(), st.booleans()),
         min_size=1,
         max_size=5,
     ),
@@ -90,11 +95,13 @@ def live(life: Life, order: int, settings: Settings, client: FlaskClient) -> dic
     start = clock.now()
     with clock.frozen_at(start):
         made, charge = _paid(life, settings)
+        beside = make.paid_in_sandbox(settings, *life.beside, method=life.method)
     moment = start
     for happening in life.happenings:
         moment += timedelta(seconds=7)
         with clock.frozen_at(moment):
-            _happen(happening, charge, settings, made)
+            of_what = (beside, back.charge_of(beside)) if happening.is_beside else (made, charge)
+            _happen(happening, of_what[1], settings, of_what[0])
             if told.random() < 0.5:
                 _tell(told, settings, client, share=0.6)
             if told.random() < 0.3:
