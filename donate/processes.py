@@ -24,7 +24,7 @@ LONGEST_PAUSE_SECONDS = 60
 TOO_SOON_SECONDS = 10
 MOST_QUICK_DEATHS = 3
 # What a part borrows for a photo it gives back. Left to itself, the C library keeps it for the thread that took the
-# photo in, and keeps more with every photo: a web worker stayed at 141 MB after twenty of them, and so stays at 108.
+# photo in, and keeps more with every photo: a web worker stayed at 141 MB after twenty of them, and so stays near 110.
 # (C libraries other than glibc ignore this.)
 FRUGAL = {"MALLOC_MMAP_THRESHOLD_": str(1024 * 1024), "MALLOC_ARENA_MAX": "2"}
 

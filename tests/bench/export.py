@@ -40,7 +40,7 @@ def _bytes_per_second_over_http(port: int) -> float:
 def _bytes_per_second_of_psql(world: Site) -> float:
     with world.database.reading() as session:
         as_of = newest_as_of(session)
-    statement = export.QUERY.format(campaign="").replace("%(as_of)s", str(as_of))
+    statement = export.QUERY.format(filters="").replace("%(as_of)s", str(as_of))
     query = " ".join(statement.strip().removeprefix("COPY (").partition(") TO STDOUT")[0].split())
     target = world.folder / "psql.csv"
     started = time.perf_counter()

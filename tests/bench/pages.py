@@ -11,7 +11,7 @@ from flask import Flask
 from donate import create_app
 from donate.db import Database, bind
 from tests.bench.figures import Figure, ratio
-from tests.bench.servers import donate_web, fetch, reference, requests_per_second
+from tests.bench.servers import donate_web, fetch, reference, requests_per_second, warm
 from tests.bench.site import CAMPAIGN, Site, site
 
 PAGE = f"/zh/c/{CAMPAIGN}"
@@ -22,6 +22,7 @@ def measure(seconds: float = 4, rounds: int = 5, past_donations: int = 10_000) -
     with site(past_donations) as world:
         yield from cold(world)
         with donate_web(world.environ) as port, reference({}) as other:
+            warm(port, PAGE)  # the first page of a process compiles its templates
             etag = fetch(port, PAGE)[1]["etag"]
 
             def hello() -> float:

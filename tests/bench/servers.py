@@ -13,6 +13,7 @@ from pathlib import Path
 
 WORKERS = "2"
 THREADS = "4"
+WARMING_REQUESTS = 24
 
 
 class LoadGeneratorMissing(Exception):
@@ -49,10 +50,17 @@ def _running(command: Sequence[str], environ: Mapping[str, str], port: int, path
     process = subprocess.Popen(command, env=os.environ | environ, stdout=subprocess.DEVNULL)
     try:
         wait_for(port, path, process)
+        warm(port, path)
         yield
     finally:
         process.terminate()
         process.wait(60)
+
+
+def warm(port: int, path: str) -> None:
+    """Ask until every worker has answered: the kernel deals connections out, also to one that is still loading."""
+    for _ in range(WARMING_REQUESTS):
+        fetch(port, path)
 
 
 def wait_for(port: int, path: str, process: subprocess.Popen[bytes], seconds: float = 90) -> None:
