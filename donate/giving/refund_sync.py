@@ -25,7 +25,7 @@ from donate.giving.service import merchant_ref
 from donate.giving.shortfall import level_all
 from donate.giving.sync import sync_checkout
 from donate.giving.unexplained import learn_unexplained
-from donate.giving.unexplained_closing import settle
+from donate.giving.unexplained_closing import settle, settle_standing
 from donate.ledger.models import MerchantAccount
 from donate.payments.facts import ChargeSeen, RefundRequest
 from donate.payments.gateway import Event, MerchantRef, ProviderRefused, RefundRefused
@@ -222,6 +222,7 @@ def sync_money_back(settings: Settings, most: int = 50) -> int:
                 send_refund(row.public_id, settings)
         except DonateError as error:
             log.warning("money_back_sync_failed", charge=row.charge_id, error=type(error).__name__)
+    settle_standing()
     level_all()
     return len(due)
 

@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy import ColumnElement, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from donate import clock
-from donate.giving.charges import Payment
+from donate.db import reading, transaction
+from donate.giving.charges import Payment, payment_behind
 from donate.giving.models import Checkout, UnbookedMoney
 from donate.giving.refund_models import Dispute, DisputeState, Refund, RefundState
 from donate.ledger import journal
@@ -65,6 +66,24 @@ def settle(session: Session, payment: Payment) -> None:
         is_closed = money.explained_at is not None
         _bear_fee(session, payment, money, (fee_minor or 0) if is_closed else 0)
         _hold(session, payment, money, back, _due_to_general(money, back))
+
+
+def settle_standing(most: int = 50) -> None:
+    """Settle what stands although something of it went back: the job's twin of what each message does."""
+    of_own = UnbookedMoney.is_own & (Refund.checkout_id == UnbookedMoney.checkout_id)
+    refunded = select(Refund.id).where(or_(Refund.unbooked_id == UnbookedMoney.id, of_own))
+    of_own = UnbookedMoney.is_own & (Dispute.checkout_id == UnbookedMoney.checkout_id)
+    disputed = select(Dispute.id).where(or_(Dispute.unbooked_id == UnbookedMoney.id, of_own))
+    with reading() as session:
+        standing = session.scalars(
+            select(UnbookedMoney.id)
+            .where(UnbookedMoney.explained_at.is_(None), or_(refunded.exists(), disputed.exists()))
+            .order_by(UnbookedMoney.id)
+            .limit(most)
+        ).all()
+    for money_id in standing:
+        with transaction() as session:
+            settle(session, payment_behind(session, session.get_one(UnbookedMoney, money_id)))
 
 
 def back_of(session: Session, payment: Payment) -> Back:

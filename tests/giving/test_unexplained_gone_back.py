@@ -5,15 +5,15 @@ from itertools import permutations
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from donate import clock, sequencer
-from donate.db import Database, transaction
+from donate.db import Database, Role, transaction
 from donate.giving import unexplained
 from donate.giving.merchants import merchant_of
 from donate.giving.models import Checkout, UnbookedMoney
 from donate.giving.refund_models import Refund
-from donate.giving.refund_sync import refresh_charge, send_refund
+from donate.giving.refund_sync import refresh_charge, send_refund, sync_money_back
 from donate.payments.sandbox import disputes
 from donate.payments.sandbox import refunds as sandbox
 from donate.settings import Settings
@@ -122,6 +122,27 @@ def test_what_is_gone_before_its_fee_is_known_is_closed_with_the_fee(settings: S
     refreshed(made, settings)
     assert stands() == (None, 0, 0)
     learn_fee(made, settings)
+    assert stands() == ("gone_back", 0, FEE)
+    assert green(database)
+
+
+def test_what_was_gone_before_anybody_knew_how_to_close_it_is_closed_by_the_job(
+    settings: Settings, database: Database
+) -> None:
+    make.raising()
+    made = less(settings)
+    refund_there(made)
+    refreshed(made, settings)
+    with transaction(Role.OWNER) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE refund SET next_sync_at = NULL"))
+        session.execute(text("UPDATE unbooked_money SET explained_at = NULL, explanation = NULL, outcome = NULL"))
+        borne = "(SELECT id FROM entry WHERE idempotency_key LIKE 'fee-borne:%')"
+        for table in ("transfer", "entry_private", "entry_pending"):
+            session.execute(text(f"DELETE FROM {table} WHERE entry_id IN {borne}"))
+        session.execute(text("DELETE FROM entry WHERE idempotency_key LIKE 'fee-borne:%'"))
+    assert stands() == (None, -FEE, 0)
+    sync_money_back(settings)
     assert stands() == ("gone_back", 0, FEE)
     assert green(database)
 
