@@ -102,9 +102,12 @@ PROVIDER_CHECKS = (
           JOIN entry ON entry.book_id = checkout.book_id AND entry.idempotency_key = its.key
           JOIN transfer leg ON leg.entry_id = entry.id AND fund.id IN (leg.debit_id, leg.credit_id)
           WHERE checkout.booked_as = 'donations'
+            -- Cleared after its settlement was handed out, it is no share of that.
             OR (checkout.booked_as = 'cleared' AND EXISTS (
-              SELECT FROM settlement_share share JOIN settlement_line paid_out USING (settlement_id)
-              WHERE paid_out.line_id = line.id AND share.code = fund.code))
+              SELECT FROM entry cleared, settlement_line paid_out JOIN settlement ON settlement.id = settlement_id
+              WHERE cleared.book_id = checkout.book_id
+                AND cleared.idempotency_key = 'cleared:' || donation.public_id
+                AND paid_out.line_id = line.id AND settlement.released_at >= cleared.recorded_at))
           UNION ALL
           SELECT checkout.book_id, 'fund:' || donation.campaign_ref, settled.times
                  * CASE WHEN line.amount_minor < 0 THEN -leg.amount_minor ELSE leg.amount_minor END
