@@ -20,12 +20,15 @@ from donate.files.store import Store
 from donate.giving.checks import ALL_CHECKS
 from donate.giving.models import Checkout
 from donate.ledger import checks
+from donate.ledger.models import Book
 from donate.ledger.provider_checks import PROVIDER_CHECKS
 from donate.organisations.service import register_organisation
 from donate.people import passwords
 from donate.people.models import User
 from donate.sequencer import drain
 from donate.settings import Settings
+from donate.settling.bank_matching import candidates
+from donate.settling.bank_totals import totals_of
 from donate.settling.reconcile import reconcile
 from tests.demo.conftest import BuiltWorld
 
@@ -36,6 +39,15 @@ def test_every_check_of_the_ledger_holds(sample: BuiltWorld):
         stored = checks.last_run(session)
     assert stored is not None
     assert stored.is_ok
+
+
+def test_what_the_books_hold_at_the_bank_is_accounted_for_in_every_book(sample: BuiltWorld):
+    with sample.database.reading() as session:
+        books = session.scalars(select(Book)).all()
+        found = [totals_of(session, book, candidates(session, book.id)) for book in books]
+    assert [one.rest_minor for one in found] == [0] * len(books)
+    assert any(one.sample_minor for one in found)
+    assert any(one.open_minor for one in found)
 
 
 def test_campaigns_stand_where_the_content_says(sample: BuiltWorld):
