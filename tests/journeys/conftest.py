@@ -91,7 +91,7 @@ def _build(database: Database, environ: dict[str, str]) -> tuple[Stage, tuple[st
 
 
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while time.monotonic() < until:
         assert process.poll() is None, log.read_text()
         try:
