@@ -102,22 +102,29 @@ MONEY_BACK_CHECKS = (
           UNION ALL
           SELECT dispute.checkout_id, dispute.dispute_id, part.donation_id, 'dispute', 'dispute-opened', 'dispute-won'
           FROM dispute JOIN dispute_part part ON part.dispute_id = dispute.id
+        ), settled AS MATERIALIZED (
+          SELECT line.merchant_account_id, line.met, line.source_id, line.amount_minor < 0 AS is_out,
+                 sum(settled_line.times) AS times
+          FROM settled_line
+          JOIN provider_line line ON line.id = settled_line.line_id
+            AND line.met IN ('refund', 'dispute') AND line.amount_minor <> 0
+          GROUP BY line.merchant_account_id, line.met, line.source_id, line.amount_minor < 0
         ), under_way AS (
           SELECT checkout.id AS checkout_id, donation.campaign_ref AS campaign,
-                 CASE WHEN side.is_out THEN -leg.amount_minor ELSE leg.amount_minor END * (1 - coalesce((
-                   SELECT sum(settled.times)
-                   FROM provider_line line JOIN settled_line settled ON settled.line_id = line.id
-                   WHERE line.merchant_account_id = checkout.merchant_account_id AND line.source_id = back.source_id
-                     AND line.met = back.met AND line.amount_minor <> 0
-                     AND (line.amount_minor < 0) = side.is_out), 0)) AS minor
+                 CASE WHEN side.is_out THEN -leg.amount_minor ELSE leg.amount_minor END
+                 * (1 - coalesce(settled.times, 0)) AS minor
           FROM back
           JOIN checkout ON checkout.id = back.checkout_id
           JOIN donation ON donation.id = back.donation_id
           CROSS JOIN (VALUES (true), (false)) AS side(is_out)
-          JOIN entry ON entry.book_id = checkout.book_id AND entry.idempotency_key =
-            CASE WHEN side.is_out THEN back.sent ELSE back.returned END
-            || ':' || back.source_id || ':' || donation.public_id
-          JOIN transfer leg ON leg.entry_id = entry.id
+          LEFT JOIN settled ON settled.merchant_account_id = checkout.merchant_account_id AND settled.met = back.met
+            AND settled.source_id = back.source_id AND settled.is_out = side.is_out
+          CROSS JOIN LATERAL (
+            SELECT id FROM entry
+            WHERE book_id = checkout.book_id AND idempotency_key =
+              CASE WHEN side.is_out THEN back.sent ELSE back.returned END
+              || ':' || back.source_id || ':' || donation.public_id OFFSET 0) AS entry
+          CROSS JOIN LATERAL (SELECT * FROM transfer WHERE entry_id = entry.id OFFSET 0) AS leg
           UNION ALL
           -- Of a payment that no settlement took yet, what it brought.
           SELECT checkout.id, donation.campaign_ref,
@@ -129,8 +136,9 @@ MONEY_BACK_CHECKS = (
             ('donation:' || donation.public_id), ('cleared:' || donation.public_id),
             ('fee:' || checkout.public_id || ':' || donation.public_id),
             ('cover:' || checkout.public_id || ':' || donation.public_id)) AS its(key)
-          JOIN entry ON entry.book_id = checkout.book_id AND entry.idempotency_key = its.key
-          JOIN transfer leg ON leg.entry_id = entry.id AND fund.id IN (leg.debit_id, leg.credit_id)
+          CROSS JOIN LATERAL (
+            SELECT id FROM entry WHERE book_id = checkout.book_id AND idempotency_key = its.key OFFSET 0) AS entry
+          CROSS JOIN LATERAL (SELECT * FROM transfer WHERE entry_id = entry.id OFFSET 0) AS leg
           WHERE checkout.state <> 'settled' AND checkout.id IN (SELECT checkout_id FROM back)
         ), needed AS (
           SELECT CAST(checkout.public_id AS text) AS payment, account.id AS account_id,

@@ -73,9 +73,11 @@ UNEXPLAINED_CHECKS = (
         )
         SELECT 'checkout ' || checkout.public_id
         FROM booked JOIN checkout ON checkout.id = booked.id
-        WHERE coalesce(booked.taken, 0) <> checkout.fee_minor
+        -- A sample world's past was never charged, and its fees have keys of their own.
+        WHERE checkout.charge_id IS NOT NULL AND (
+          coalesce(booked.taken, 0) <> checkout.fee_minor
           OR coalesce(booked.borne, 0) <> CASE WHEN checkout.booked_as = 'suspense' THEN 0 ELSE checkout.fee_minor END
-          OR coalesce(booked.covered, 0) NOT IN (0, checkout.fee_minor)
+          OR coalesce(booked.covered, 0) NOT IN (0, checkout.fee_minor))
         """,
     ),
     Check(

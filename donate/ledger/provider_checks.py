@@ -99,8 +99,9 @@ PROVIDER_CHECKS = (
             ('donation:' || donation.public_id), ('cleared:' || donation.public_id),
             ('fee:' || checkout.public_id || ':' || donation.public_id),
             ('cover:' || checkout.public_id || ':' || donation.public_id)) AS its(key)
-          JOIN entry ON entry.book_id = checkout.book_id AND entry.idempotency_key = its.key
-          JOIN transfer leg ON leg.entry_id = entry.id AND fund.id IN (leg.debit_id, leg.credit_id)
+          CROSS JOIN LATERAL (
+            SELECT id FROM entry WHERE book_id = checkout.book_id AND idempotency_key = its.key OFFSET 0) AS entry
+          CROSS JOIN LATERAL (SELECT * FROM transfer WHERE entry_id = entry.id OFFSET 0) AS leg
           WHERE checkout.booked_as = 'donations'
             -- Cleared after its settlement was handed out, it is no share of that.
             OR (checkout.booked_as = 'cleared' AND EXISTS (
@@ -122,10 +123,12 @@ PROVIDER_CHECKS = (
           ) AS back ON back.source_id = line.source_id AND back.met = line.met
           JOIN checkout ON checkout.id = back.checkout_id
           JOIN donation ON donation.id = back.donation_id
-          JOIN entry ON entry.book_id = checkout.book_id AND entry.idempotency_key =
-            CASE WHEN line.amount_minor < 0 THEN back.sent ELSE back.returned END
-            || ':' || line.source_id || ':' || donation.public_id
-          JOIN transfer leg ON leg.entry_id = entry.id
+          CROSS JOIN LATERAL (
+            SELECT id FROM entry
+            WHERE book_id = checkout.book_id AND idempotency_key =
+              CASE WHEN line.amount_minor < 0 THEN back.sent ELSE back.returned END
+              || ':' || line.source_id || ':' || donation.public_id OFFSET 0) AS entry
+          CROSS JOIN LATERAL (SELECT * FROM transfer WHERE entry_id = entry.id OFFSET 0) AS leg
         ), shares AS (
           SELECT book_id, code, due_minor AS minor FROM settlement_share WHERE code LIKE 'fund:%'
           UNION ALL SELECT book_id, code, due_minor FROM late_share WHERE code LIKE 'fund:%'

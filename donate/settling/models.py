@@ -182,3 +182,8 @@ class LateShare(Base, kw_only=True):
     due_minor: Mapped[int]
 
     __table_args__ = (Index(None, "settlement_id"), CheckConstraint("due_minor <> 0", name="due"))
+
+    @property
+    def is_released(self) -> bool:
+        """Whether it changed a stock: of a fund it does."""
+        return self.code.startswith("fund:")

@@ -15,6 +15,7 @@ from donate.people.queries import SignedIn
 from donate.settling.bank_models import BankLine, BankMatch
 from donate.settling.differences import Difference
 from donate.settling.models import (
+    LateShare,
     Met,
     ProviderLine,
     Settlement,
@@ -57,6 +58,7 @@ class SettlementFile:
     shown: ShownSettlement
     lines: Sequence[ProviderLine]
     shares: Sequence[SettlementShare]
+    late: Sequence[LateShare]
     published: Sequence[ReconcileDifference]  # of the last finished run that looked at its account
 
     @staticmethod
@@ -111,6 +113,12 @@ def settlement_file(session: Session, found: Settlement) -> SettlementFile:
             select(SettlementShare)
             .where(SettlementShare.settlement_id == found.id)
             .order_by(SettlementShare.is_return, SettlementShare.code)
+        ).all(),
+        late=session.scalars(
+            select(LateShare)
+            .where(LateShare.settlement_id == found.id)
+            .order_by(LateShare.line_id, LateShare.code)
+            .limit(MOST_LINES)
         ).all(),
         published=session.scalars(
             select(ReconcileDifference)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
 from donate import clock
@@ -22,6 +23,7 @@ from donate.settling.explaining import Outcome, explain
 from donate.settling.models import LateShare, Met
 from tests.giving import back
 from tests.giving import factories as giving
+from tests.giving import recorded_factories as recording
 from tests.settling import factories as make
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -110,6 +112,17 @@ def test_staff_who_name_its_owner_do_the_same(
         explain(session, line.id, Outcome.OWNER, by=905, note="the refund of that day")
     assert (make.available(), late_shares()) == (1091, {"fund:yunxi": -400, "suspense": 400})
     assert red(database) == []
+
+
+def test_the_settlements_page_says_what_moved_later(
+    client: FlaskClient, settings: Settings, refund_in_suspense: Checkout
+) -> None:
+    refreshed(refund_in_suspense, settings)
+    make.run(settings, repair=True)
+    recording.sign_in(client)
+    page = client.get(f"/en/desk/settlements/{make.settlement().id}").text
+    assert page.count("Owner known later") == 2
+    assert "−¥4.00" in page
 
 
 def test_a_settlement_turned_back_after_that_takes_each_share_where_it_is_now(
