@@ -105,7 +105,7 @@ def compare(database: Database, example: int) -> None:
     for leaf in leaves:
         if isinstance(leaf, EntryLeaf) and leaf.campaign in {f"c{example}a", f"c{example}b"}:
             original = leaf if leaf.rev is None else leaves[leaf.rev]
-            _, _, column, sign = MOVES[Reason(original.reason)]
+            _, _, column, sign = MOVES[Reason(original.reason)]  # type: ignore[call-arg]  # by its value
             back = 1 if leaf.rev is None else -1
             sums = expected.setdefault(leaf.campaign, Counter())
             if column:

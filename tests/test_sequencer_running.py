@@ -15,6 +15,8 @@ from donate.db import Database, Role
 from donate.ledger import journal
 from donate.ledger.chart import Reason
 from donate.publiclog import queries
+from donate.publiclog.keys import KeyFolder
+from donate.publiclog.publishing import publisher_of
 from donate.sequencer import drain, is_due, run_forever
 from donate.settings import Settings
 from tests.ledger.factories import donation, open_book
@@ -39,7 +41,9 @@ def waits(database: Database) -> int:
 @contextmanager
 def running(database: Database, settings: Settings) -> Iterator[None]:
     stop = threading.Event()
-    thread = threading.Thread(target=run_forever, args=(database, settings, stop))
+    KeyFolder(settings.log_folder).make("log.example/log")
+    publisher = publisher_of(settings.log_folder)
+    thread = threading.Thread(target=run_forever, args=(database, settings, stop, publisher))
     thread.start()
     try:
         yield

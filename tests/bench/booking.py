@@ -5,8 +5,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from donate.db import Database, embedded
+from donate.publiclog.keys import KeyFolder
+from donate.publiclog.publishing import publisher_of
 from donate.sequencer import drain, run_forever
 from donate.settings import read_settings
 from tests.bench.donors import PROCESSES, THREADS, booked_per_second
@@ -79,26 +82,28 @@ def _with_sequencer_over_without(world: World, seconds: float, rounds: int) -> F
     def with_sequencer() -> float:
         # In a process of its own, as it runs in an installation, started before the clock and with an empty queue: its
         # start and what the other measurement left waiting are no part of keeping up.
-        drain(world.database)
+        drain(world.database, publisher_of(world.folder))
         code = f"from tests.bench.booking import sequence; sequence({world.url!r}, {str(world.folder)!r})"
         process = subprocess.Popen([sys.executable, "-c", code])
         time.sleep(START_SECONDS)
         try:
             return booked_per_second(world.url, world.book_id, world.campaigns, seconds)
         finally:
+            still_works = process.poll() is None
             process.terminate()
             process.wait()
+            assert still_works, "the sequencer ended by itself: nothing was measured"
 
     def without() -> float:
         return booked_per_second(world.url, world.book_id, world.campaigns, seconds)
 
-    drain(world.database)
+    KeyFolder(world.folder).make("bench.example/log")
     figure = ratio("donors: with the sequencer over without", with_sequencer, without, rounds=rounds, floor=0.80)
-    drain(world.database)
+    drain(world.database, publisher_of(world.folder))
     return figure
 
 
 def sequence(url: str, folder: str) -> None:
     """The sequencer alone, until it is terminated."""
     settings = read_settings({"DONATE_INSTANCE": folder, "DONATE_SEQUENCER_SECONDS": "1"})
-    run_forever(Database(url), settings, threading.Event())
+    run_forever(Database(url), settings, threading.Event(), publisher_of(Path(folder)))

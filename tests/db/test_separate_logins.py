@@ -32,6 +32,7 @@ PRIVATE = {
     "official_receipt_private",
     "recorded_file",
     "recorded_private",
+    "recorded_refund_note",
     "refund_note",
     "refund_wish_private",
     "stored_file",

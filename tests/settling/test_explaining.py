@@ -60,7 +60,7 @@ def test_it_leaves_suspense_for_where_it_belongs_and_the_checks_are_green_again(
     line = standing(settings, amount_minor=amount)
     assert set(make.failing(database)) == RED
     say(line, outcome)
-    assert giving.booked()[-1] == giving.Booked("suspense_cleared", None, *legs, abs(amount))
+    assert giving.booked()[-1] == giving.Booked("suspense_cleared", None, legs[0], legs[1], abs(amount))
     assert make.balance_of("suspense") == 0
     assert make.failing(database) == []
 
