@@ -43,10 +43,20 @@ def open_book(session: Session, *, ref: str, host: str, currency: str, mode: str
     book = Book(ref=ref, host=host, currency=currency, mode=mode, time_zone=time_zone, opened_at=clock.now())
     session.add(book)
     session.flush()
-    for code in chart.STANDARD_CODES:
-        account_id = open_account(session, book_id=book.id, code=code)
-        if code == "fee_cover":
-            session.add(CoverStock(account_id=account_id, book_id=book.id, available_minor=0))
+    session.execute(
+        insert(Account),
+        [
+            {
+                "book_id": book.id,
+                "code": code,
+                "account_class": chart.kind_of(code).account_class,
+                "opened_at": book.opened_at,
+            }
+            for code in chart.STANDARD_CODES
+        ],
+    )
+    cover_id = open_account(session, book_id=book.id, code="fee_cover")
+    session.add(CoverStock(account_id=cover_id, book_id=book.id, available_minor=0))
     session.flush()
     return book
 
