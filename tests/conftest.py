@@ -5,7 +5,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
+from typing import Any, ClassVar
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 from argon2.profiles import CHEAPEST
@@ -13,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
+from werkzeug.routing import Rule
 from xdist.scheduler import LoadScopeScheduling
 
 from donate.db import Database, Role, bind, embedded
@@ -60,8 +63,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Together:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A key that these tests must never see ends the run before it begins."""
+    """A key that these tests must never see ends the run before it begins.
+
+    The short run draws the same examples each time, so that it fails by what was changed; the long one always new ones.
+    """
     stages.given_key()
+    hypothesis.settings.register_profile("same", derandomize=True, database=None)
+    if "not long" in config.option.markexpr:
+        hypothesis.settings.load_profile("same")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -85,6 +94,23 @@ class CompiledTemplates(BytecodeCache):
 @pytest.fixture(scope="session", autouse=True)
 def shared_templates() -> None:
     Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": CompiledTemplates()}
+
+
+class CompiledRule(Rule):
+    """A route that takes over the builder that werkzeug compiled for the same rule of an earlier app of this worker."""
+
+    _builders: ClassVar[dict[tuple[str, bool, str, str], Any]] = {}
+
+    def _compile_builder(self, append_unknown: bool = True) -> Any:
+        key = (self.rule, append_unknown, repr(self._trace), repr(self.defaults))
+        if key not in self._builders:
+            self._builders[key] = super()._compile_builder(append_unknown)
+        return self._builders[key]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_routes() -> None:
+    Flask.url_rule_class = CompiledRule
 
 
 @pytest.fixture(scope="session", autouse=True)

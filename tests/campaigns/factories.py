@@ -12,6 +12,7 @@ from donate.campaigns import review, service, updates
 from donate.campaigns.lifecycle import Actor, ActorKind
 from donate.campaigns.models import Campaign, CampaignUpdate
 from donate.campaigns.service import SchoolName
+from donate.db import transaction
 from donate.ledger import books
 from donate.organisations.models import Organisation
 from donate.people.models import Membership, MembershipRole, User
@@ -56,6 +57,12 @@ PLAN: dict[str, object] = {
     "surplus_zh": "用于下学期午餐",
     "surplus_en": "Next term’s lunches",
 }
+
+
+def has_county() -> bool:
+    """Whether the test has places, and campaigns therefore schools."""
+    with transaction() as session:
+        return session.get(Place, COUNTY) is not None
 
 
 def book(session: Session, host: Organisation, *, currency: str = "CNY") -> int:

@@ -225,7 +225,7 @@ def _ends_alike(life: Life, database: Database, settings: Settings, client: Flas
     assert all(end == ends[0] for end in ends), ends
 
 
-@settings_of_tests(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings_of_tests(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @given(life=LIVES)
 def test_any_order_of_messages_ends_in_the_same_books(
     database: Database, settings: Settings, client: FlaskClient, life: Life

@@ -123,7 +123,7 @@ ORDERS = st.permutations(range(9)).flatmap(
 )
 
 
-@settings_of_tests(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings_of_tests(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=ORDERS)
 def test_messages_in_any_order_end_in_the_same_books(
     client: FlaskClient, settings: Settings, drawn: tuple[list[int], set[int], set[int]]

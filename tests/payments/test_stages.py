@@ -44,10 +44,16 @@ def test_what_is_no_secret_test_key_is_refused(given: str) -> None:
 
 
 @pytest.mark.parametrize("given", ["sk_live_1", "rk_live_1"])
-def test_a_live_key_is_refused_before_anything_runs(given: str) -> None:
-    answer = pytest_with(given)
+def test_a_live_key_is_refused(given: str) -> None:
+    with pytest.raises(pytest.UsageError, match="IS A LIVE KEY") as refused:
+        given_key({KEY: given})
+    assert given not in str(refused.value)
+
+
+def test_a_live_key_ends_the_run_before_anything_runs() -> None:
+    answer = pytest_with("rk_live_1")
     assert (answer.returncode, "IS A LIVE KEY" in answer.stderr) == (pytest.ExitCode.USAGE_ERROR, True)
-    assert given not in answer.stdout + answer.stderr
+    assert "rk_live_1" not in answer.stdout + answer.stderr
 
 
 def test_a_run_ends_with_the_line(key: pytest.MonkeyPatch) -> None:

@@ -331,8 +331,8 @@ _PAID = text(
 )
 
 
-def test_a_few_hundred_events_with_kills_leave_no_difference() -> None:
-    weather_of(7, events=200, kills=3, wait_for_post=3)
+def test_a_hundred_events_with_kills_leave_no_difference() -> None:
+    weather_of(7, events=100, kills=2, wait_for_post=3)
 
 
 @pytest.mark.long

@@ -25,6 +25,8 @@ from tests.settling import factories as make
 
 pytestmark = pytest.mark.usefixtures("database")
 
+COUNT = 80  # payments in the two days; ten thousand of them are timed in tests/bench
+
 
 def provider_total(settings) -> int:
     return sum(seen.total_minor for seen in gateway_for(make.merchant(), settings).balance())
@@ -68,15 +70,15 @@ def test_one_run_recovers_from_an_endpoint_that_was_off_for_two_days(settings, d
     giving.noise()
     random = Random(7)
     begin = clock.now()
-    for number in range(200):
-        with clock.frozen_at(begin + number * timedelta(days=2) / 200):
+    for number in range(COUNT):
+        with clock.frozen_at(begin + number * timedelta(days=2) / COUNT):
             make.pass_time()
             happen(settings, random)
     with clock.frozen_at(begin + timedelta(days=2, hours=1)):
         make.pass_time()
         report = make.run(settings)
         assert make.kinds(report) == []
-        assert report.event_count > 200
+        assert report.event_count > COUNT
         assert make.balance_of("clearing") == provider_total(settings)
         assert failing(database) == []
         assert make.run(settings).event_count == 0

@@ -234,7 +234,7 @@ def live(steps: list[Step], database: Database, settings: Settings) -> None:
             assert may_spend == holds
 
 
-@settings_of_tests(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings_of_tests(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
 def test_whatever_happens_a_fund_spends_only_what_it_holds(
     database: Database, settings: Settings, steps: list[Step]

@@ -1,0 +1,43 @@
+"""Rows that one test made the long way and the next ones get back at once.
+
+Bringing a campaign through its services to where it raises takes a hundred statements, and hundreds of tests begin
+with it. The first test of a worker does it; for the others the rows that its transaction left are inserted again.
+"""
+
+from collections.abc import Callable, Hashable
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from donate.db import Role, transaction
+
+# A transaction's number is lower than those of its savepoints, and a worker's database has no other writer meanwhile.
+_WRITTEN = """
+SELECT '{table}' AS name, json_agg(row_to_json({table}))::text AS rows FROM {table}
+WHERE xmin::text::bigint >= pg_current_xact_id()::text::bigint HAVING count(*) > 0
+"""
+_TABLES = text("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+_AGAIN = "INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM json_populate_recordset(NULL::{table}, '{rows}')"
+_statements: dict[Hashable, str] = {}
+
+
+def made_once(key: Hashable, make: Callable[[Session], None]) -> None:
+    """Have what `make` writes; `key` tells apart whatever it depends on."""
+    if key in _statements:
+        with transaction(Role.OWNER) as session:
+            session.connection().exec_driver_sql(_statements[key])
+        return
+    with transaction() as session:
+        make(session)
+        session.flush()
+        _statements[key] = _insertion(session)
+
+
+def _insertion(session: Session) -> str:
+    session.execute(text("SET LOCAL ROLE NONE"))  # no part may read all tables
+    tables = session.scalars(_TABLES).all()
+    written = session.execute(text(" UNION ALL ".join(_WRITTEN.format(table=table) for table in tables)))
+    steps = ["SET LOCAL session_replication_role = replica"]
+    for table, rows in written:
+        steps.append(_AGAIN.format(table=table, rows=rows.replace("'", "''")))
+    return "; ".join(steps)
