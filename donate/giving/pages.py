@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from donate.campaigns.campaign_page import CampaignPage
 from donate.giving.forms import Terms
 from donate.giving.recorded_models import Channel
-from donate.ledger.totals import DONATIONS
+from donate.tlog.counting import DONATIONS
 
 NAMED = 6
 DAYS = 3
@@ -147,7 +147,7 @@ def recent_donations(session: Session, book_id: int, campaign_ref: str, on: date
         "campaign": campaign_ref,
         "candidates": NAMED_CANDIDATES,
         "named": NAMED,
-        "reasons": [reason.value for reason in DONATIONS],
+        "reasons": sorted(DONATIONS),
         "since": on - timedelta(days=LOOK_BACK_DAYS),
         "days": DAYS,
     }

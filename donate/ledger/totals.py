@@ -7,7 +7,7 @@ updated once an entry would cost most of the pass. What counts where:
 - a day's total: the sum of an entry's transfers under its own campaign, effective day and reason, a reversal
   under `reversal`;
 - a campaign's total: what came into or left the campaign's fund, by reason (`FUND_COLUMNS`), and what was paid out
-  to schools and suppliers for it (`PAID`). A reversal takes back from where its original was counted.
+  to schools and suppliers for it (`PAID`), both as tlog/counting.py has it. A reversal takes back from where its original was counted.
 """
 
 from collections import defaultdict
@@ -20,25 +20,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from donate.ledger.chart import Reason
+from donate.tlog.counting import DONATIONS, FUND_COLUMNS, PAID
 
-# What a reason does to a campaign's columns when it moves its fund: (column, sign of money coming into the fund).
-FUND_COLUMNS: dict[str, tuple[str, int]] = {
-    Reason.DONATION: ("received_minor", 1),
-    Reason.RECORDED_DONATION: ("received_minor", 1),
-    Reason.JAR_DIRECTED: ("received_minor", 1),
-    Reason.MATCH: ("received_minor", 1),
-    Reason.SUSPENSE_CLEARED: ("received_minor", 1),
-    Reason.REFUND: ("refunded_minor", -1),
-    Reason.REFUND_FAILED: ("refunded_minor", -1),
-    Reason.DISPUTE_LOST: ("refunded_minor", -1),
-    # Net of what the fee-cover fund gave back; what the general fund bore never touched this fund.
-    Reason.PROCESSING_FEE: ("fees_minor", -1),
-    Reason.FEE_COVERED: ("fees_minor", -1),
-    Reason.PROVIDER_ADJUSTMENT: ("fees_minor", -1),
-}
-DONATIONS = frozenset({Reason.DONATION, Reason.RECORDED_DONATION, Reason.JAR_DIRECTED, Reason.SUSPENSE_CLEARED})
-# Disbursed means that it left the bank, not that it was approved; what a school sent back counts no more.
-PAID: dict[str, int] = {Reason.DISBURSEMENT_PAID: 1, Reason.DISBURSEMENT_RETURNED: -1}
 RECEIPTED = frozenset({Reason.DONATION, Reason.RECORDED_DONATION})
 
 CAMPAIGN_COLUMNS = (

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from donate.db import Database, Role
 from donate.publiclog import tree
+from donate.publiclog.totals_file import TotalsAhead, totals
 from donate.publiclog.tree import vkeys
 from donate.tlog.tiles import WIDTH, Tile, bundles_of, tiles_of
 
@@ -31,6 +33,8 @@ def export(database: Database, folder: Path, progress: Callable[[int], None]) ->
             if done % REPORT_EVERY == 0:
                 progress(done)
         _write(folder / "vkey", "".join(f"{key}\n" for key in vkeys(session)).encode())
+        with suppress(TotalsAhead):  # a sequencer was killed between signing and showing; those of before still hold
+            _write(folder / "totals.csv", totals(session))
         _write(folder / "checkpoint", signed.note)
         return signed.size
 

@@ -9,7 +9,7 @@ from flask import Response, request
 
 from donate.db import reading
 from donate.errors import NotFound
-from donate.publiclog import tree
+from donate.publiclog import totals_file, tree
 from donate.tlog.tiles import BUNDLE, TileWrong, tile_of
 
 CHECKPOINT_SECONDS = 2
@@ -49,9 +49,16 @@ def vkey() -> Response:
     return _text("".join(f"{key}\n" for key in keys).encode())
 
 
-def _text(data: bytes) -> Response:
+def totals() -> Response:
+    """What each campaign received, gave back and paid out, as of a size of the log: what pages show, to be compared."""
+    with reading() as session:
+        data = totals_file.totals(session)
+    return _text(data, "text/csv")
+
+
+def _text(data: bytes, kind: str = "text/plain") -> Response:
     headers = {"Cache-Control": f"public, max-age={CHECKPOINT_SECONDS}"}
-    return Response(data, content_type="text/plain; charset=utf-8", headers=headers)
+    return Response(data, content_type=f"{kind}; charset=utf-8", headers=headers)
 
 
 def _packed(answer: Response, data: bytes) -> Response:
@@ -67,4 +74,5 @@ BARE_ROUTES = [
     ("/log/checkpoint", checkpoint, ["GET"]),
     ("/log/tile/<path:path>", tile, ["GET"]),
     ("/log/vkey", vkey, ["GET"]),
+    ("/log/totals.csv", totals, ["GET"]),
 ]

@@ -14,6 +14,7 @@ from typing import Any
 from donate.errors import N_, DonateError
 from donate.tlog import leaf as leaves
 from donate.tlog.canonical import NotCanonical
+from donate.tlog.counting import Counted, count_leg, count_legs, rows_of
 from donate.tlog.spelling import MAX_INTEGER
 
 CSV_HEAD = (
@@ -46,6 +47,7 @@ class Book:
     closed_count: int = 0
     closed_on: date | None = None
     taken_back: set[bytes] = field(default_factory=set)  # accounts that money went back from
+    counted: Counted = field(default_factory=dict)
 
     def hash_rows(self) -> None:
         self.csv.update(b"".join(self.rows))
@@ -70,6 +72,8 @@ class Books:
         # is drawn anew for each process, so that nobody can prepare two entries that look alike.
         self._mirrored = array("q")
         self._kinds = bytearray()  # for each index a letter of its kind
+        self._reasons: dict[bytes, int] = {}
+        self._reason_of = array("H")  # for each index the number of its reason
 
     def take(self, data: Sequence[bytes], hashes: Sequence[bytes]) -> bytes:
         """The next leaves, with their leaf hashes; the rows of the canonical CSV that they make."""
@@ -86,6 +90,11 @@ class Books:
         for book in self.books.values():
             book.hash_rows()
         return b"".join(rows)
+
+    def totals(self) -> list[str]:
+        """The rows of the totals file, as of the lines taken so far."""
+        books = sorted(self.books.items())
+        return [row for name, book in books for row in rows_of(self._size, name, book.currency, book.counted)]
 
     def finish(self) -> None:
         """What has to hold at the end: no fund is below zero unless money went back from it. Raises BooksWrong."""
@@ -121,7 +130,13 @@ class Books:
         legs: tuple[bytes, ...] = (debit, credit, amount)
         if reason in TAKING_BACK:
             book.taken_back.add(debit)
-        if more[0] is not None:
+        is_reversal = reason == b"reversal"
+        if (rev is not None) != is_reversal:
+            raise self._wrong("a reversal names what it reverses, and nothing else does")
+        counted_as = self._counted_as(reason, rev)
+        if more[0] is None:
+            count_leg(book.counted, (debit, credit, counted_as, is_reversal, campaign), int(amount))
+        else:
             for line, place in ((b"2", 0), (b"3", 3)):
                 debit, credit, amount = leg = tuple(more[place : place + 3])
                 if debit is not None:
@@ -130,10 +145,8 @@ class Books:
                     legs += leg
                     if reason in TAKING_BACK:
                         book.taken_back.add(debit)
-        is_reversal = reason == b"reversal"
-        if (rev is not None) != is_reversal:
-            raise self._wrong("a reversal names what it reverses, and nothing else does")
-        if is_reversal:
+            count_legs(book.counted, _parted(legs), counted_as, is_reversal, campaign)
+        if rev is not None:
             self._take_reversal(hash((name, campaign, legs)), int(rev))
             self._mirrored.append(0)
         else:
@@ -143,6 +156,18 @@ class Books:
         book.entry_count += 1
         self.entry_count += 1
         return row
+
+    def _counted_as(self, reason: bytes, rev: bytes | None) -> bytes:
+        """Its reason or, of a reversal, that of what it reverses; remembered for the line."""
+        number = self._reasons.get(reason)
+        if number is None:
+            number = self._reasons[reason] = len(self._reasons)
+            if number > 0xFFFF:
+                raise self._wrong("there are more reasons than anybody could mean")
+        self._reason_of.append(number)
+        if rev is None or int(rev) >= self._size:
+            return reason
+        return list(self._reasons)[self._reason_of[int(rev)]]
 
     def _move(self, book: Book, debit: bytes, credit: bytes, amount: int) -> None:
         try:
@@ -185,6 +210,7 @@ class Books:
                 raise self._wrong("its book was not opened")
             self._take_in_book(book, leaf)
         self._mirrored.append(0)
+        self._reason_of.append(0)
         self._kinds.append(_LETTERS[leaves.kind_of(leaf)])
 
     def _open_book(self, leaf: leaves.OpenBook) -> None:
@@ -243,6 +269,10 @@ def _turned_round(legs: tuple[bytes, ...]) -> tuple[bytes, ...]:
         debit, credit, amount = legs
         return credit, debit, amount
     return tuple(part for place in range(0, len(legs), 3) for part in (legs[place + 1], legs[place], legs[place + 2]))
+
+
+def _parted(legs: tuple[bytes, ...]) -> list[tuple[bytes, bytes, int]]:
+    return [(legs[place], legs[place + 1], int(legs[place + 2])) for place in range(0, len(legs), 3)]
 
 
 def _pattern() -> "re.Pattern[bytes]":

@@ -7,18 +7,20 @@ Read this file from the top: `Verifier.run` is the whole of it, in the order in 
 3. the root that comes out is the one that was signed;
 4. every checkpoint that the reader saved before is the root of the tree at its size: nothing was changed since;
 5. every leaf is spelt in its one way and is allowed by those before it: books, accounts, currencies, reversals, closes;
-6. the published CSV says, row by row, what the leaves say.
+6. the published CSV says, row by row, what the leaves say, and the published totals what they add up to.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import zip_longest
 from typing import BinaryIO
 
 from donate.tlog.books import CSV_HEAD, Books, BooksWrong
 from donate.tlog.canonical import NotCanonical
 from donate.tlog.checkpoint import Checkpoint, CheckpointWrong, open_checkpoint
+from donate.tlog.counting import Published, TotalsWrong, read_totals
 from donate.tlog.leaf import leaf_hash
 from donate.tlog.merkle import EMPTY_ROOT
 from donate.tlog.note import NoteWrong, NotSigned, SignedNote, VerifierKey, read_note
@@ -27,6 +29,7 @@ from donate.tlog.source import CHECKPOINT, Source
 from donate.tlog.tiles import WIDTH, Edge, Node, Tile, TileWrong, bundles_of, edge_root, grow, level_size, split_bundle
 
 CSV = "ledger.csv"
+TOTALS = "totals.csv"
 REPORT_EVERY = 64  # bundles
 
 
@@ -62,6 +65,7 @@ class Findings:
     witnesses: tuple[str, ...] = ()
     compared_checkpoints: int = 0
     csv_rows_checked: bool = False
+    totals_compared: int = 0
     notes: list[str] = field(default_factory=list)
     books: Books = field(default_factory=Books)
 
@@ -80,20 +84,27 @@ class Verifier:
     def run(self) -> Findings:
         """All checks. Raises Refused with the first thing that is wrong, SourceUnreachable."""
         findings = Findings()
+        totals = self._totals()  # before the checkpoint: what they add up must be signed by then
         checkpoint = self._checkpoint(findings)
+        if totals is not None and totals.size > checkpoint.size:
+            raise Refused(Code.EXPORT, f"{TOTALS} is of {totals.size} lines, and {checkpoint.size} are signed")
         findings.origin, findings.size, findings.root = checkpoint.origin, checkpoint.size, checkpoint.root
         self._refuse_older_than_saved(checkpoint)
         expected = {saved.size: saved for saved in self.saved}
         with closing(_Csv(self.source.open(CSV) if self.with_csv else None)) as csv:
-            root = self._read_all(checkpoint.size, expected, findings.books, csv)
+            root = self._read_all(checkpoint.size, expected, _Accounts(findings.books, csv, totals))
             if root != checkpoint.root:
                 raise Refused(Code.TREE, "the leaves give another root than the one that was signed")
             self._finish_books(findings.books)
+            self._refuse_hidden_totals(totals, findings.books)
             findings.csv_rows_checked = csv.finish(checkpoint.size)
         findings.entry_count = findings.books.entry_count
         findings.compared_checkpoints = len(self.saved)
+        findings.totals_compared = len(totals.rows) if totals is not None else 0
         if self.with_csv and not findings.csv_rows_checked:
             findings.notes.append(f"there is no {CSV} here to compare")
+        if totals is None:
+            findings.notes.append(f"there is no {TOTALS} here to compare")
         return findings
 
     def _checkpoint(self, findings: Findings) -> Checkpoint:
@@ -109,6 +120,18 @@ class Verifier:
         except (NoteWrong, CheckpointWrong, NotSigned) as error:
             raise Refused(Code.SIGNATURE, str(error)) from error
 
+    def _totals(self) -> Published | None:
+        data = self.source.read(TOTALS)
+        try:
+            return None if data is None else read_totals(data)
+        except TotalsWrong as error:
+            raise Refused(Code.EXPORT, str(error)) from error
+
+    def _refuse_hidden_totals(self, totals: Published | None, books: Books) -> None:
+        """A file without a row is of a log without a donation, unless the first one came while we read."""
+        if totals is None and books.totals() and self.source.read(TOTALS) is not None and self._totals() is None:
+            raise Refused(Code.EXPORT, f"{TOTALS} has no row, and the lines have campaigns")
+
     def _by_keys_and_quorum(self, signed: SignedNote) -> Checkpoint:
         assert self.policy is not None
         if not self.policy.is_met(self.policy.witnesses_of(signed)):
@@ -122,7 +145,7 @@ class Verifier:
             if saved.size > checkpoint.size:
                 raise Refused(Code.FORK, f"the log had {saved.size} lines before, and has {checkpoint.size} now")
 
-    def _read_all(self, size: int, expected: dict[int, Checkpoint], books: Books, csv: "_Csv") -> bytes:
+    def _read_all(self, size: int, expected: dict[int, Checkpoint], accounts: "_Accounts") -> bytes:
         """Every leaf once, from the first to the last; the root over all of them."""
         edge: Edge = []
         upper: dict[int, list[bytes]] = {}
@@ -140,7 +163,7 @@ class Verifier:
             self._compare_upper(upper, growth.nodes)
             if done in expected:
                 self._compare_saved(expected[done], growth.root)
-            self._account_for(books, csv, leaves, hashes)
+            accounts.take(leaves, hashes)
             if number % REPORT_EVERY == 0:
                 self.progress(done, size)
         self._compare_partial(upper, size)
@@ -195,18 +218,43 @@ class Verifier:
         if saved.root != root:
             raise Refused(Code.FORK, f"the first {saved.size} lines are not those that were signed before")
 
-    def _account_for(self, books: Books, csv: "_Csv", leaves: Sequence[bytes], hashes: Sequence[bytes]) -> None:
-        try:
-            rows = books.take(leaves, hashes)
-        except (BooksWrong, NotCanonical) as error:
-            raise Refused(Code.ACCOUNTING, str(error)) from error
-        csv.compare(rows)
-
     def _finish_books(self, books: Books) -> None:
         try:
             books.finish()
         except BooksWrong as error:
             raise Refused(Code.ACCOUNTING, str(error)) from error
+
+
+class _Accounts:
+    """The books as the leaves tell them, beside what is published of them."""
+
+    def __init__(self, books: Books, csv: "_Csv", totals: Published | None) -> None:
+        self._books, self._csv, self._totals = books, csv, totals
+        self._size = 0
+
+    def take(self, leaves: Sequence[bytes], hashes: Sequence[bytes]) -> None:
+        """The next leaves; the totals are compared at the size that they say they are of."""
+        cut = len(leaves) if self._totals is None else self._totals.size - self._size
+        if not 0 < cut < len(leaves):
+            self._take(leaves, hashes)
+        else:
+            self._take(leaves[:cut], hashes[:cut])
+            self._take(leaves[cut:], hashes[cut:])
+
+    def _take(self, leaves: Sequence[bytes], hashes: Sequence[bytes]) -> None:
+        try:
+            self._csv.compare(self._books.take(leaves, hashes))
+        except (BooksWrong, NotCanonical) as error:
+            raise Refused(Code.ACCOUNTING, str(error)) from error
+        self._size += len(leaves)
+        if self._totals is not None and self._size == self._totals.size:
+            self._compare(self._totals.rows, self._books.totals())
+
+    @staticmethod
+    def _compare(published: Sequence[str], ours: Sequence[str]) -> None:
+        for theirs, own in zip_longest(published, ours):
+            if theirs != own:
+                raise Refused(Code.EXPORT, f"{TOTALS} says {theirs!r}, and the lines add up to {own!r}")
 
 
 class _Csv:

@@ -64,6 +64,8 @@ def test_a_stranger_verifies_the_whole_log_over_http(site: str, capsys: pytest.C
         ("UPDATE log_leaf SET leaf_hash = sha256(leaf_hash) WHERE log_index = 99", Code.TREE),
         ("UPDATE log_node SET hash = sha256(hash)", Code.TREE),
         ("DELETE FROM log_node", Code.TREE),
+        ("UPDATE campaign_total SET received_minor = received_minor + 1", Code.EXPORT),
+        ("DELETE FROM campaign_total WHERE campaign = (SELECT min(campaign) FROM campaign_total)", Code.EXPORT),
         ("UPDATE checkpoint SET note = convert_to(replace(convert_from(note, 'UTF8'), E'\\n', E'\\n1'), 'UTF8')", Code.SIGNATURE),
     ],
 )  # fmt: skip

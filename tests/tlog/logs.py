@@ -11,6 +11,7 @@ from typing import BinaryIO
 from donate.tlog import leaf as leaves
 from donate.tlog.books import CSV_HEAD, Books
 from donate.tlog.checkpoint import Checkpoint
+from donate.tlog.counting import totals_file
 from donate.tlog.leaf import Leaf, LeafLeg, encode, leaf_hash
 from donate.tlog.note import SigningKey, new_key, sign_note
 from donate.tlog.tiles import bundle, bundles_of, grow, tiles_of
@@ -51,7 +52,10 @@ def publish(data: Sequence[bytes], key: SigningKey = KEY, *, csv: bytes | None =
     checkpoint = Checkpoint(key.name, len(data), growth.root)
     files["checkpoint"] = bytes(sign_note(checkpoint.text, [key]))
     files["vkey"] = f"{key.verifier}\n".encode()
-    files["ledger.csv"] = csv if csv is not None else CSV_HEAD + Books().take(data, hashes)
+    books = Books()
+    files["ledger.csv"] = csv if csv is not None else CSV_HEAD + books.take(data, hashes)
+    if csv is None:
+        files["totals.csv"] = totals_file(books.totals())
     return InMemory(files)
 
 

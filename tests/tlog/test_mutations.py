@@ -87,6 +87,20 @@ def csv(log: InMemory, chance: random.Random) -> Code:
     return Code.EXPORT
 
 
+def totals(log: InMemory, chance: random.Random) -> Code:
+    head, *rows = log.files["totals.csv"].splitlines(keepends=True)
+    place = chance.randrange(len(rows))
+    match chance.randrange(3):
+        case 0:
+            rows[place] = flipped(rows[place], chance)
+        case 1:
+            rows.insert(place, chance.choice(rows))
+        case 2:
+            rows[0], rows[-1] = rows[-1], rows[0]
+    log.files["totals.csv"] = head + b"".join(rows)
+    return Code.EXPORT
+
+
 def regrown(log: InMemory, chance: random.Random) -> Code:
     """We ourselves change one leaf, grow the tree again and sign it with the true key."""
     data = [*DATA]
@@ -102,7 +116,7 @@ def regrown(log: InMemory, chance: random.Random) -> Code:
     return Code.FORK if len(data) < 700 or place < 700 else Code.EXPORT
 
 
-KINDS = (tile, leaf_bytes, missing, order, checkpoint, size, csv, regrown)
+KINDS = (tile, leaf_bytes, missing, order, checkpoint, size, csv, totals, regrown)
 
 
 def mutate(count: int, seed: int) -> None:
