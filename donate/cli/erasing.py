@@ -3,7 +3,6 @@
 import sys
 
 import click
-from sqlalchemy import select
 
 from donate.cli.given import pass_settings
 from donate.cli.opening import opened
@@ -18,7 +17,7 @@ from donate.files.store import Store
 from donate.giving.recurring_models import StopReason
 from donate.giving.recurring_sync import stop_recurring
 from donate.people.models import GlobalRole, User
-from donate.people.service import user_id_of
+from donate.people.service import NotAnEmail, user_id_of
 from donate.settings import Settings
 
 
@@ -110,7 +109,7 @@ def _admin(database: Database, email: str) -> int:
     with database.reading() as session:
         try:
             user = session.get_one(User, user_id_of(session, email=email))
-        except NotFound:
+        except (NotFound, NotAnEmail):
             raise NotAnAdmin from None
         if user.role != GlobalRole.ADMIN or not user.active:
             raise NotAnAdmin
@@ -118,9 +117,12 @@ def _admin(database: Database, email: str) -> int:
 
 
 def _say_if_user(database: Database, email: str) -> None:
-    with database.reading() as session:
-        if session.scalar(select(User.id).where(User.email == email.strip().lower())) is not None:
-            click.echo("Somebody signs in with this address, which this command leaves alone: donate user deactivate")
+    try:
+        with database.reading() as session:
+            user_id_of(session, email=email)
+    except (NotFound, NotAnEmail):
+        return
+    click.echo("Somebody signs in with this address, which this command leaves alone: donate user deactivate")
 
 
 def _end_monthly(database: Database, settings: Settings, donor: Donor) -> None:
