@@ -235,7 +235,7 @@ _BESIDE = text(
 
 _ADDRESSES = text(
     """
-    SELECT lower(email) FROM checkout_private WHERE checkout_id = ANY(:checkouts)
-    UNION SELECT lower(email) FROM large_request_private WHERE request_id = ANY(:large) AND email IS NOT NULL
+    SELECT email FROM checkout_private WHERE checkout_id = ANY(:checkouts)
+    UNION SELECT email FROM large_request_private WHERE request_id = ANY(:large) AND email IS NOT NULL
     """
 )

@@ -91,13 +91,16 @@ RECORDED = (
         rule=Rule.STATEMENT,
         find="""
             SELECT line.id, line.booked_on AS since, book.currency
-            FROM bank_line line JOIN bank_line_private private ON private.line_id = line.id
+            FROM (
+              SELECT book_id, 'recorded_donation' AS met, CAST(public_id AS text) AS subject
+              FROM recorded_donation WHERE id = ANY(:recorded)
+              UNION ALL
+              SELECT book_id, name.met, CAST(public_id AS text)
+              FROM recorded_refund CROSS JOIN (VALUES ('recorded_refund'), ('recorded_refund_returned')) AS name (met)
+              WHERE recorded_id = ANY(:recorded)) AS theirs
+            JOIN bank_line line USING (book_id, met, subject)
+            JOIN bank_line_private private ON private.line_id = line.id
             JOIN book ON book.id = line.book_id
-            WHERE (line.met = 'recorded_donation'
-                   AND line.subject IN (SELECT CAST(public_id AS text) FROM recorded_donation WHERE id = ANY(:recorded)))
-               OR (line.met IN ('recorded_refund', 'recorded_refund_returned')
-                   AND line.subject IN (SELECT CAST(public_id AS text) FROM recorded_refund
-                                        WHERE recorded_id = ANY(:recorded)))
             """,
         erase="DELETE FROM bank_line_private WHERE line_id = ANY(:ids) RETURNING line_id",
     ),

@@ -60,12 +60,17 @@ GIVEN = (
         "line_explanation",
         "words of staff about movements of the provider's balance",
         find="""
-            SELECT line.id FROM provider_line line
-            WHERE line.explained_by IS NOT NULL AND line.explanation <> '[erased]'
-              AND (line.checkout_id = ANY(:checkouts)
-                   OR line.source_id IN (SELECT refund_id FROM refund WHERE checkout_id = ANY(:checkouts)
-                                         UNION SELECT dispute_id FROM dispute WHERE checkout_id = ANY(:checkouts)
-                                         UNION SELECT charge_id FROM checkout WHERE id = ANY(:checkouts)))
+            WITH theirs AS (
+              SELECT id, merchant_account_id, charge_id FROM checkout WHERE id = ANY(:checkouts)
+            ), source (merchant_account_id, source_id) AS (
+              SELECT merchant_account_id, charge_id FROM theirs
+              UNION SELECT merchant_account_id, refund_id FROM theirs JOIN refund ON refund.checkout_id = theirs.id
+              UNION SELECT merchant_account_id, dispute_id FROM theirs JOIN dispute ON dispute.checkout_id = theirs.id
+            ), line AS (
+              SELECT * FROM provider_line WHERE checkout_id = ANY(:checkouts)
+              UNION SELECT provider_line.* FROM source JOIN provider_line USING (merchant_account_id, source_id)
+            )
+            SELECT id FROM line WHERE explained_by IS NOT NULL AND explanation <> '[erased]'
             """,
         erase="UPDATE provider_line SET explanation = :erased WHERE id = ANY(:ids) RETURNING id",
     ),

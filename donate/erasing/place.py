@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session
 
 from donate.erasing.finding import Subjects
 from donate.erasing.laws import Rule
+from donate.errors import N_
 from donate.files.store import Store
 
 # Stands for words that were typed into a column which may not be empty, or where it has to be seen that there were some.
-ERASED = "[erased]"
+ERASED = N_("[erased]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

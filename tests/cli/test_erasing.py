@@ -19,13 +19,16 @@ from donate.files.store import Store
 from donate.giving import wishes
 from donate.giving.models import Checkout
 from donate.giving.rhythm import Rhythm
+from donate.ledger import books
+from donate.payments.inbox import pull
 from donate.sequencer import drain
 from donate.settings import Settings
-from tests.erasing.factories import ADMIN, admin
+from tests.erasing.factories import ADMIN, admin, message
 from tests.giving import back, large_factories
 from tests.giving import factories as make
 from tests.giving import recorded_factories as recording
 from tests.giving.test_official import asked
+from tests.payments import factories as payments
 from tests.people import factories as people
 
 TYPED = {"name": "Wang Li", "email": "wang@example.org", "words": "hot"}
@@ -288,3 +291,35 @@ def test_the_record_of_an_erasure_is_never_changed(database: Database, paid: Che
     for statement in ("UPDATE erasure_step SET row_count = 1", "DELETE FROM erasure_subject"):
         with pytest.raises(Exception, match="is refused"), transaction(Role.OWNER) as session:
             session.execute(text(statement))
+
+
+def test_an_address_that_only_the_provider_was_told_finds_the_donor(
+    database: Database, client: FlaskClient, settings: Settings, paid: Checkout
+) -> None:
+    other = back.paid(settings, name="Wang Lu")
+    found = {"client_reference_id": str(other.public_id), "customer_details": {"email": "lu@example.org"}}
+    pull(payments.merchant(make.MERCHANT), message("checkout.session.completed", found), {})
+    assert run(database, "--email", "lu@example.org", *YES).exit_code == 0
+    assert sorted(left()[0]) == ["Wang Li", "Wang Lin"]
+    with reading() as session:
+        bodies = session.scalars(text("SELECT body FROM provider_event WHERE api_version = '2026'")).all()
+    assert [bytes(body) for body in bodies] == [b""]
+
+
+def test_what_the_real_provider_keeps_is_printed_for_its_support(database: Database, paid: Checkout) -> None:
+    with transaction() as session:
+        book_id = recording.book_of().id
+        real = books.open_merchant_account(
+            session, book_id=book_id, ref="real", provider="stripe", livemode=False, tariff="mainland"
+        )
+        statement = """
+            INSERT INTO checkout (public_id, book_id, merchant_account_id, amount_minor, currency, method, secret,
+              content_sha256, locale, state, charge_id, created_at, expires_at)
+            VALUES (gen_random_uuid(), :book, :merchant, 100, 'CNY', 'card', 'a-secret-of-twenty-signs', '', 'en', 'expired',
+              'ch_real_1', now(), now())
+            """
+        session.execute(text(statement), {"book": book_id, "merchant": real.id})
+    result = run(database, "--link", "a-secret-of-twenty-signs", *YES)
+    assert result.exit_code == 0, result.output
+    assert "Ask its support to redact" in result.output
+    assert "  real: ch_real_1" in result.output

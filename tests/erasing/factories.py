@@ -1,8 +1,9 @@
 """A donor who left something in every place, and a search for what is left of it in all tables and files."""
 
 import base64
+import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -285,22 +286,33 @@ def spellings(word: str) -> set[str]:
 
 def holds(dump: str, words: Iterable[str], beside: Iterable[str] = ()) -> bool:
     """Whether a dump holds one of these words, and not only as a part of another's, which stand beside them."""
+    key = (hashlib.sha256(dump.encode("utf-8", "surrogatepass")).digest(), tuple(words), tuple(beside))
+    if key not in _searched:
+        _searched[key] = _search(dump, words, beside)
+    return _searched[key]
+
+
+# Most of a database does not change between two searches, and its thousands of places never do.
+_searched: dict[tuple[bytes, tuple[str, ...], tuple[str, ...]], bool] = {}
+
+
+def _search(dump: str, words: Iterable[str], beside: Iterable[str]) -> bool:
     folded = dump.lower()
     for other in {one.lower() for word in beside for one in spellings(word)}:
         folded = folded.replace(other, "")
     return any(one.lower() in folded for word in words for one in spellings(word))
 
 
-def columns() -> Iterator[tuple[str, str]]:
-    """Every column of every table that is no system's own and no seed."""
+def tables() -> list[tuple[str, list[str]]]:
+    """Every table with its columns that is no system's own and no seed."""
     statement = """
-        SELECT class.oid::regclass::text, quote_ident(attname) FROM pg_class class
+        SELECT class.oid::regclass::text, array_agg(quote_ident(attname)::text ORDER BY attnum) FROM pg_class class
         JOIN pg_attribute ON attrelid = class.oid AND attnum > 0 AND NOT attisdropped
         WHERE relkind IN ('r', 'p', 'm') AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema', 'seed')
-          AND relnamespace::regnamespace::text NOT LIKE 'pg_toast%' ORDER BY 1, attnum
+          AND relnamespace::regnamespace::text NOT LIKE 'pg_toast%' GROUP BY class.oid ORDER BY 1
         """
     with reading(Role.OWNER) as session:
-        yield from [(table, column) for table, column in session.execute(text(statement))]
+        return [(table, columns) for table, columns in session.execute(text(statement))]
 
 
 def found_in(words: Iterable[str]) -> set[str]:
@@ -309,10 +321,17 @@ def found_in(words: Iterable[str]) -> set[str]:
     beside = NEIGHBOUR.strings if words == XIAOYU.strings else ()
     found = set()
     with reading(Role.OWNER) as session:
-        for table, column in columns():
-            rows = session.scalars(text(f"SELECT to_json({column})::text FROM {table} WHERE {column} IS NOT NULL"))
-            if holds("\n".join(rows.all()), words, beside):
-                found.add(f"{table}.{column}")
+
+        def dumped(table: str, what: str) -> str:
+            return "\n".join(session.scalars(text(f"SELECT to_json({what})::text FROM {table} AS line")).all())
+
+        for table, columns in tables():
+            if holds(dumped(table, "line"), words, beside):
+                found |= {
+                    f"{table}.{one}"
+                    for one in columns
+                    if holds(dumped(table, f"coalesce({one}::text, '')"), words, beside)
+                }
     return found
 
 

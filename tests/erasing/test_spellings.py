@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.erasing.factories import XIAOYU, holds
+from donate.db import Database
+from tests.erasing.factories import XIAOYU, holds, tables
 
 
 @pytest.mark.parametrize("word", XIAOYU.strings)
@@ -26,3 +27,15 @@ def test_a_word_is_found_in_every_spelling(word: str, before: str) -> None:
     ):
         assert holds(f"[{dump}]", [word]), dump
     assert not holds(json.dumps([base64.b64encode(b"another word").decode(), "another word"]), [word])
+
+
+def test_every_table_is_searched_the_queue_and_the_inbox_as_well(database: Database) -> None:
+    names = {table for table, _ in tables()}
+    assert names >= {
+        "procrastinate_jobs",
+        "procrastinate_events",
+        "provider_event",
+        "sandbox_object",
+        "sandbox_delivery",
+    }
+    assert names >= {"checkout_private", "entry_private", "users", "log_leaf", "erasure_step", "recorded_file"}
