@@ -7,7 +7,7 @@ come for weeks, and hold again what the donor typed on its page.
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import select, text
@@ -174,6 +174,13 @@ def _sorted_out(place: Place, found: Sequence[Found], stored: dict[int, ErasureH
                 now.append(row.id)
             else:
                 keep.append((row.id, place.rule, day))
+    # A day that was stored comes also where the row is not found any more, such as a bank line whose match was taken back.
+    known = {*now, *waiting}
+    now += [
+        row_id
+        for row_id, hold in stored.items()
+        if hold.erased_at is None and hold.erase_on <= today and row_id not in known
+    ]
     return _SortedOut(place, tuple(now), tuple(keep), tuple(waiting))
 
 
@@ -202,22 +209,19 @@ def _carry_out(
     session: Session, store: Store, erasure_id: int, one: _SortedOut, stored: dict[int, ErasureHold], by: int | None
 ) -> PlaceReport:
     name, now = one.place.name, clock.now()
-    if one.erase_now:
-        count = one.place.erase(session, store, one.erase_now)
-        if count:
-            session.add(ErasureStep(erasure_id=erasure_id, place=name, row_count=count, user_id=by))
+    count = one.place.erase(session, store, one.erase_now) if one.erase_now else 0
+    if count:
+        session.add(ErasureStep(erasure_id=erasure_id, place=name, row_count=count, user_id=by))
     for row_id, rule, day in one.keep:
         if row_id not in stored:
             hold = ErasureHold(erasure_id=erasure_id, place=name, row_id=row_id, rule=rule.value, erase_on=day)
             session.add(hold)
     if name == "proof_file":
         _mark_bytes_gone(session, erasure_id, one, stored)
-    # Also what another erasure, or the retention of everybody's data, was faster with.
-    left = {row_id for row_id, _, _ in one.keep} | set(one.waiting)
-    for row_id, hold in stored.items():
-        if row_id not in left and hold.erased_at is None:
-            hold.erased_at = now
-    return one.report
+    for row_id in one.erase_now:
+        if row_id in stored and stored[row_id].erased_at is None:
+            stored[row_id].erased_at = now
+    return replace(one.report, now_count=count)
 
 
 def _mark_bytes_gone(session: Session, erasure_id: int, one: _SortedOut, stored: dict[int, ErasureHold]) -> None:

@@ -233,3 +233,18 @@ def test_a_message_that_comes_later_is_emptied_by_the_nightly_job(
     with reading() as session:
         body = session.scalars(text("SELECT body FROM provider_event WHERE kind = 'charge.refund.updated'")).one()
     assert bytes(body) == b""
+
+
+def test_a_bank_line_whose_match_was_taken_back_still_goes_on_its_day(
+    database: Database, settings: Settings, left: Left
+) -> None:
+    erase(settings)
+    make.handle_failed()
+    with transaction(Role.OWNER) as session:
+        session.execute(text("UPDATE bank_line SET met = NULL, subject = NULL, met_at = NULL"))
+    worker.forget_private(settings)
+    assert "bank_line_private.words" in make.found_in(XIAOYU.strings)
+    with make.years_later(12):
+        worker.forget_private(settings)
+    assert "bank_line_private.words" not in make.found_in(XIAOYU.strings)
+    assert "bank_line_private.words" in make.found_in(NEIGHBOUR.strings)
