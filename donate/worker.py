@@ -19,7 +19,9 @@ from sqlalchemy import text
 from donate import db
 from donate.campaigns import complaints
 from donate.db import Database, Role, reading, transaction
+from donate.erasing import service as erasures
 from donate.errors import DonateError
+from donate.files.store import Store
 from donate.giving import recurring_closing, recurring_sync, splits, tries
 from donate.giving.checks import ALL_CHECKS
 from donate.giving.refund_retention import forget_refund_words
@@ -129,11 +131,23 @@ def watch_splits(settings: Settings) -> int:
         return splits.watch(session)
 
 
-def forget_private(_: Settings) -> int:
+def forget_private(settings: Settings) -> int:
     """Erase what people told us and nobody needs any more; how many rows."""
     with transaction(Role.ERASER) as session:
         unpaid = forget_unpaid(session) + forget_large(session) + forget_refund_words(session)
-        return unpaid + forget_bodies(session) + complaints.forget_contacts(session)
+        count = unpaid + forget_bodies(session) + complaints.forget_contacts(session)
+    return count + _go_on_erasing(settings)
+
+
+def _go_on_erasing(settings: Settings) -> int:
+    """The rest of donors who were erased: what came since, and what a law kept until today. Each one by itself."""
+    store, count = Store(settings.instance / "files"), 0
+    with reading(Role.ERASER) as session:
+        due = erasures.due(session)
+    for erasure_id in due:
+        with transaction(Role.ERASER) as session:
+            count += erasures.go_on(session, store, erasure_id)
+    return count
 
 
 def purge_jobs(_: Settings) -> int:
@@ -225,7 +239,7 @@ JOBS = (
         name="forget_private",
         schedule="11 3 * * *",
         run=forget_private,
-        sentence="Erases names of those who did not pay, old messages' bodies and old complaints' contacts.",
+        sentence="Erases names of those who did not pay, old messages' bodies, and what a law kept of erased donors.",
     ),
     Job(
         name="purge_jobs",

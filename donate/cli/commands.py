@@ -27,6 +27,7 @@ COMMANDS = {
     "check": "donate.cli.checking",
     "reconcile": "donate.cli.reconciling",
     "export": "donate.cli.exporting",
+    "erase": "donate.cli.erasing",
     "log": "donate.cli.public_log",
     "verify": "donate.cli.verifying",
     "backup": "donate.cli.backups",
