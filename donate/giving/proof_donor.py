@@ -12,6 +12,8 @@ from donate.errors import NotFound
 from donate.giving.brought import cleared_key
 from donate.giving.models import Checkout, Donation
 from donate.giving.receipts import receipt_page
+from donate.giving.recorded_models import RecordedDonation
+from donate.giving.recorded_receipt import recorded_receipt_page
 from donate.ledger.models import Book, Entry
 from donate.publiclog import tree
 from donate.publiclog.promises import promise, promise_key
@@ -32,19 +34,47 @@ def proof(secret: str, seq: int) -> Response:
 
 def promise_note(secret: str, place: int) -> Response:
     """The promise for one of the donations behind this link, by its place on the receipt, from 1."""
-    settings: Settings = current_app.config["SETTINGS"]
     with reading() as session:
-        entry, book = _entry(session, secret, place)
-        signed = tree.published(session)
-        note = promise(
-            key_of(settings),
-            origin=signed.origin if signed else None,
-            book=book,
-            commitment=entry.commitment,
-            booked_at=entry.recorded_at,
-            within=timedelta(seconds=settings.merge_delay_seconds),
-        )
-    return _download(bytes(note), f"promise-{place}.note")
+        data = _promise(session, *_entry(session, secret, place))
+    return _download(data, f"promise-{place}.note")
+
+
+def recorded_proof_file(secret: str) -> Response:
+    """The `.tlog-proof` of the recorded donation behind this link."""
+    with reading() as session:
+        seq = recorded_receipt_page(session, secret).log_index
+        if seq is None:
+            raise NotFound
+        data = bytes(proof_of(session, seq))
+    return _download(data, f"donation-{seq}.tlog-proof")
+
+
+def recorded_promise(secret: str) -> Response:
+    """The promise for the recorded donation behind this link."""
+    with reading() as session:
+        recorded_receipt_page(session, secret)
+        entry, book = session.execute(
+            select(Entry, Book.ref)
+            .join(RecordedDonation, RecordedDonation.entry_id == Entry.id)
+            .join(Book, Book.id == Entry.book_id)
+            .where(RecordedDonation.secret == secret)
+        ).one()
+        data = _promise(session, entry, book)
+    return _download(data, "promise.note")
+
+
+def _promise(session: Session, entry: Entry, book: str) -> bytes:
+    settings: Settings = current_app.config["SETTINGS"]
+    signed = tree.published(session)
+    note = promise(
+        key_of(settings),
+        origin=signed.origin if signed else None,
+        book=book,
+        commitment=entry.commitment,
+        booked_at=entry.recorded_at,
+        within=timedelta(seconds=settings.merge_delay_seconds),
+    )
+    return bytes(note)
 
 
 def key_of(settings: Settings) -> SigningKey:
@@ -95,5 +125,7 @@ def _download(data: bytes, name: str) -> Response:
 ROUTES = [
     ("/r/<secret>/proof/<int:seq>", proof, ["GET"]),
     ("/r/<secret>/promise/<int:place>", promise_note, ["GET"]),
+    ("/recorded/<secret>/proof", recorded_proof_file, ["GET"]),
+    ("/recorded/<secret>/promise", recorded_promise, ["GET"]),
 ]
 BARE_ROUTES = [("/log/promise-vkey", promise_vkey, ["GET"])]

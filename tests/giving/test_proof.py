@@ -17,6 +17,7 @@ from donate.tlog.note import read_note, signed_by, verifier_key
 from donate.tlog.proof_file import read_proof_file
 from donate.tlog.receipt import check_receipt
 from tests.giving import factories as make
+from tests.giving import recorded_factories
 
 
 @pytest.fixture
@@ -111,3 +112,26 @@ def test_nobody_gets_the_proof_of_another_donation(
         "r/x/promise/1",
     ):
         assert client.get(f"/en/{path}").status_code == 404
+
+
+def test_a_recorded_donation_has_a_promise_and_then_a_proof_as_well(
+    client: FlaskClient, database: Database, publisher: Publisher
+) -> None:
+    recorded_factories.raising()
+    secret = recorded_factories.confirmed().secret
+    other = recorded_factories.confirmed(reference="another").secret
+    assert f"/en/recorded/{secret}/promise" in client.get(f"/en/recorded/{secret}").text
+    assert client.get(f"/en/recorded/{secret}/proof").status_code == 404
+    note = read_note(client.get(f"/en/recorded/{secret}/promise").data)
+    assert signed_by(note, [key(client, "promise-vkey")])
+    drain(database, publisher)
+    page = client.get(f"/en/recorded/{secret}").text
+    assert f"/en/recorded/{secret}/proof" in page
+    answer = client.get(f"/en/recorded/{secret}/proof")
+    assert answer.headers["X-Robots-Tag"] == "noindex"
+    shown = check_receipt(read_proof_file(answer.data), [key(client)])
+    assert shown.leaf.cm.hex() in note.text
+    assert shown.leaf.reason == "recorded_donation"
+    assert answer.data != client.get(f"/en/recorded/{other}/proof").data
+    assert client.get("/en/recorded/unknown/proof").status_code == 404
+    assert client.get("/en/recorded/unknown/promise").status_code == 404
