@@ -35,6 +35,7 @@ PRIVATE = {
     "recorded_refund_note",
     "refund_note",
     "refund_wish_private",
+    "split_trace",
     "stored_file",
 }
 COUNT_PRIVATE = "SELECT (SELECT count(*) FROM entry_private) + (SELECT count(*) FROM checkout_private)"
