@@ -1,47 +1,14 @@
 """A site checked from outside: all of its log over HTTP, and what a superuser did behind the triggers."""
 
 import json
-import threading
 import urllib.request
-from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
-from flask import Flask
-from werkzeug.serving import make_server
 
 from donate.db import Database, Role
-from donate.ledger import journal
-from donate.publiclog.publishing import Publisher
-from donate.sequencer import drain
 from donate.tlog.verify import Code
 from donate.tlog.verify_command import main
-from tests.ledger.factories import donation
-from tests.publiclog.factories import log_donations
-
-
-@pytest.fixture
-def site(app: Flask, database: Database, publisher: Publisher, book_id: int) -> Iterator[str]:
-    """A served log of some hundred donations, one of them reversed."""
-    with database.transaction() as session:
-        (posted,) = journal.post(session, [donation(book_id)])
-    drain(database, publisher)
-    with database.transaction() as session:
-        journal.reverse(
-            session,
-            book_id=book_id,
-            entry_id=posted.entry_id,
-            idempotency_key="reversal:1",
-            effective_on=donation(book_id).effective_on,
-            note="booked twice",
-        )
-    log_donations(database, publisher, book_id, 290, 20)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
 
 
 def verified(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
