@@ -19,6 +19,7 @@ from sqlalchemy import text
 from donate import db
 from donate.campaigns import complaints
 from donate.db import Database, Role, reading, transaction
+from donate.downloads.service import keep_finished
 from donate.errors import DonateError
 from donate.giving import recurring_closing, recurring_sync, splits, tries
 from donate.giving.checks import ALL_CHECKS
@@ -115,6 +116,11 @@ def check_ledger(settings: Settings) -> bool | None:
     return all(result.is_ok for result in results)
 
 
+def keep_downloads(_: Settings) -> int:
+    """Keep sizes and hashes of the files of months that are finished; how many months."""
+    return keep_finished()
+
+
 def purge_limits(settings: Settings) -> int:
     """Forget attempts that no longer count; how many counters went."""
     limits.bind_key(settings.secret_key)
@@ -201,6 +207,12 @@ JOBS = (
         schedule="*/10 * * * *",
         run=check_ledger,
         sentence="Checks the ledger and keeps the result, which is public.",
+    ),
+    Job(
+        name="keep_downloads",
+        schedule="7,27,47 * * * *",
+        run=keep_downloads,
+        sentence="Keeps sizes and hashes of the files of months that are finished.",
     ),
     Job(
         name="purge_limits",
