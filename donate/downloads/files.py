@@ -39,7 +39,7 @@ FILES = {
         File(
             name=CANONICAL,
             media_type=_CSV,
-            title=N_("CSV"),
+            title="CSV",
             sentence=N_("One row for every transfer, in log order; day by day the bytes that the close leaves hash."),
             columns=export.COLUMNS,
         ),
@@ -54,14 +54,14 @@ FILES = {
         File(
             name=LEAVES,
             media_type="application/jsonl",
-            title=N_("JSON Lines"),
+            title="JSON Lines",
             sentence=N_("The exact leaves of the public log, one a line, those that open and close included."),
             columns={},
         ),
         File(
             name="ledger.journal",
             media_type=_TEXT,
-            title=N_("hledger"),
+            title="hledger",
             sentence=N_("A journal by day; hledger check recomputes every balance."),
             columns=TAGS,
             write=write_hledger,
@@ -70,7 +70,7 @@ FILES = {
         File(
             name="ledger.beancount",
             media_type=_TEXT,
-            title=N_("beancount"),
+            title="beancount",
             sentence=N_("A ledger by day; bean-check recomputes every balance."),
             columns=TAGS,
             write=write_beancount,

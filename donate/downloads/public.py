@@ -15,7 +15,7 @@ from donate.auditing.turns import in_turn, turns
 from donate.db import current, reading
 from donate.downloads import bank, dictionary, manifest, queries
 from donate.downloads.entries import blocks
-from donate.downloads.files import FILES, File, stream
+from donate.downloads.files import CANONICAL, FILES, File, stream
 from donate.downloads.models import DownloadMonth
 from donate.downloads.months import BookMonth, one
 from donate.downloads.reading import FORMAT
@@ -25,6 +25,8 @@ from donate.publiclog import tree
 FOR_EVER = "public, max-age=31536000, immutable"
 RUNNING_SECONDS = 60  # of a month that goes on; its bytes belong to the size in the address all the same
 MOST_SIZE = 2**63 - 1
+# What a reader types to have our figures recomputed by programs that we did not write.
+COMMANDS = ("hledger -f ledger.journal check --strict ordereddates", "bean-check ledger.beancount")
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])", re.ASCII).fullmatch
 _CSV = "text/csv; charset=utf-8; header=present"
 
@@ -42,7 +44,14 @@ def downloads() -> str:
     typed = request.args.get("before")
     with reading() as session:
         desk = queries.desk(session, book=book, before=_month(typed) if typed else None)
-    return render_template("public/downloads.html", desk=desk, files=FILES.values(), format=FORMAT, bank_name=bank.NAME)
+    return render_template(
+        "public/downloads.html",
+        desk=desk,
+        files=FILES.values(),
+        csv_word=FILES[CANONICAL].title,
+        manifest_name=manifest.NAME,
+        commands=COMMANDS,
+    )
 
 
 def download(book: str, month: str, size: int, name: str) -> AnyResponse:

@@ -1,6 +1,8 @@
 """Keeping what never changes again: the manifest and the trial balance of every finished month."""
 
 import hashlib
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from sqlalchemy import select
@@ -39,11 +41,10 @@ def keep_finished() -> int:
 
 def waiting(session: Session) -> list[BookMonth]:
     """Finished months that are not kept yet, oldest first: each opens with the one before it."""
-    kept = set(
-        session.execute(
-            select(DownloadMonth.book_id, DownloadMonth.month).where(DownloadMonth.format == FORMAT)
-        ).tuples()
-    )
+    rows: Sequence[Any] = session.execute(
+        select(DownloadMonth.book_id, DownloadMonth.month).where(DownloadMonth.format == FORMAT)
+    ).all()
+    kept = {(book_id, month) for book_id, month in rows}
     found = months(session, tree.published_size(session))
     due = [one for one in found if one.is_finished and (one.book_id, one.month) not in kept]
     return sorted(due, key=lambda one: (one.book, one.month))

@@ -105,14 +105,14 @@ def _entry(book_id: int, chance: random.Random, on: date, reason: Reason, legs: 
 
 
 def two_books(database: Database, publisher: Publisher | None) -> TwoBooks:
-    """A day of everything in each book for five days around a month's end, one of them with late entries."""
+    """A day of everything in each book for six days around a month's end, one of them with late entries."""
     chance = random.Random(11)
     with clock.frozen_at(NOON), database.transaction() as session:
         yuan = open_book(session, ref="hearth-cny", currency="CNY")
         yen = open_book(session, ref="hearth.jpy", currency="JPY", time_zone="Asia/Tokyo")
         for book_id in (yuan, yen):
             books.open_account(session, book_id=book_id, code=SCHOOL)
-    for days in (0, 1, 2, 4, 35):
+    for days in (0, 1, 2, 4, 35, 36):
         moment = NOON + days * DAY
         late = 6 if days == 4 else 0  # of the month before, numbered after its end
         with clock.frozen_at(moment):

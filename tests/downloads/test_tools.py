@@ -8,6 +8,7 @@ import io
 import os
 import shutil
 import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -25,11 +26,12 @@ MONTHS = [(book, month) for book in ("hearth-cny", "hearth.jpy") for month in (S
 
 
 def tool(*names: str) -> str:
-    found = next((path for name in names if (path := shutil.which(name))), None)
+    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    found = next((path for name in names if (path := shutil.which(name, path=places))), None)
     if found is None:
         if os.environ.get("TESTS_TOOLS") == "required":
             pytest.fail(f"TESTS_TOOLS=required, and there is no {names[0]}")
-        pytest.skip(f"no {names[0]} on this machine (apt-get install hledger beancount libreoffice-calc-nogui)")
+        pytest.skip(f"no {names[0]} on this machine (apt-get install hledger libreoffice-calc-nogui)")
     return found
 
 
