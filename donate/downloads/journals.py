@@ -45,59 +45,61 @@ class _Watched:
 
 def write_hledger(head: Head, entries: Iterable[LoggedEntry]) -> Iterator[str]:
     """A journal for hledger 1.25 and later: passes `check --strict` and `check ordereddates`."""
-    plain = plain_of(head.currency)
+    plain, currency = plain_of(head.currency), head.currency
     first, entries = _first_day(head, entries)
     watched = _Watched(head)
     yield f"; {head.name}, as of log size {head.size}\n"
-    yield f"commodity {head.currency} 1000.{'0' * EXPONENTS[head.currency]}\n"
+    yield f"commodity {currency} 1000.{'0' * EXPONENTS[head.currency]}\n"
     for code, account_class in sorted(head.accounts.items()):
         yield f"account {hledger_name(code)}  ; type: {HLEDGER_TYPES[account_class]}\n"
     names = {code: hledger_name(code) for code in head.accounts}
     opening = [(names[code], net(head.opening, code)) for code in sorted(head.opening) if net(head.opening, code)]
     if opening:
         yield f"\n{first} * opening balances\n"
-        yield from (f"    {name}  {head.currency} {plain(minor)}\n" for name, minor in opening)
+        yield from (f"    {name}  {currency} {plain(minor)}\n" for name, minor in opening)
     for entry in watched.over(entries):
-        yield f"\n{entry.day} * ({entry.seq}) {entry.reason}\n"
-        yield from (f"    ; {tag}: {value}\n" for tag, value in _tags(entry))
+        lines = [f"\n{entry.day} * ({entry.seq}) {entry.reason}\n"]
+        lines += [f"    ; {tag}: {value}\n" for tag, value in _tags(entry)]
         for debit, credit, minor in entry.legs:
-            yield f"    {names[debit]}  {head.currency} {plain(minor)}\n"
-            yield f"    {names[credit]}  {head.currency} {plain(-minor)}\n"
+            figures = plain(minor)
+            lines.append(f"    {names[debit]}  {currency} {figures}\n    {names[credit]}  {currency} -{figures}\n")
+        yield "".join(lines)
     yield f"\n{watched.last_day} * closing balances\n"
     for code in sorted(head.accounts):
-        yield f"    {names[code]}  {head.currency} 0 = {head.currency} {plain(watched.nets[code])}\n"
+        yield f"    {names[code]}  {currency} 0 = {currency} {plain(watched.nets[code])}\n"
 
 
 def write_beancount(head: Head, entries: Iterable[LoggedEntry]) -> Iterator[str]:
     """A ledger for beancount 2 and 3: passes `bean-check`. Its balances allow no tolerance."""
-    plain = plain_of(head.currency)
+    plain, currency = plain_of(head.currency), head.currency
     first, entries = _first_day(head, entries)
     watched = _Watched(head)
     yield f'option "title" "{head.name}, as of log size {head.size}"\n'
-    yield f'option "operating_currency" "{head.currency}"\n'
+    yield f'option "operating_currency" "{currency}"\n'
     names = {code: beancount_name(code) for code in head.accounts}
     for code in sorted(names):
-        yield f"{first} open {names[code]} {head.currency}\n"
+        yield f"{first} open {names[code]} {currency}\n"
     opening = [(names[code], net(head.opening, code)) for code in sorted(head.opening) if net(head.opening, code)]
     if opening:
         yield f'\n{first} * "opening balances"\n'
-        yield from (f"  {name}  {plain(minor)} {head.currency}\n" for name, minor in opening)
+        yield from (f"  {name}  {plain(minor)} {currency}\n" for name, minor in opening)
     for entry in watched.over(entries):
-        yield f'\n{entry.day} * "{entry.reason}" ^entry-{entry.seq}\n'
-        yield from (f'  {tag}: "{value}"\n' for tag, value in _tags(entry))
+        lines = [f'\n{entry.day} * "{entry.reason}" ^entry-{entry.seq}\n']
+        lines += [f'  {tag}: "{value}"\n' for tag, value in _tags(entry)]
         for debit, credit, minor in entry.legs:
-            yield f"  {names[debit]}  {plain(minor)} {head.currency}\n"
-            yield f"  {names[credit]}  {plain(-minor)} {head.currency}\n"
+            figures = plain(minor)
+            lines.append(f"  {names[debit]}  {figures} {currency}\n  {names[credit]}  -{figures} {currency}\n")
+        yield "".join(lines)
     # A balance is that of the day's beginning.
     after = date.fromisoformat(watched.last_day) + timedelta(days=1)
     yield "\n"
     for code in sorted(names):
-        yield f"{after} balance {names[code]}  {plain(watched.nets[code])} ~ 0 {head.currency}\n"
+        yield f"{after} balance {names[code]}  {plain(watched.nets[code])} ~ 0 {currency}\n"
 
 
-def _tags(entry: LoggedEntry) -> Iterator[tuple[str, str]]:
+def _tags(entry: LoggedEntry) -> list[tuple[str, str]]:
     values = (entry.campaign, entry.rev, entry.ref, entry.settle, entry.doc, entry.leaf_hash)
-    return ((tag, value) for tag, value in zip(TAGS, values, strict=True) if value)
+    return [(tag, value) for tag, value in zip(TAGS, values, strict=True) if value]
 
 
 def _first_day(head: Head, entries: Iterable[LoggedEntry]) -> tuple[str, Iterable[LoggedEntry]]:

@@ -34,10 +34,13 @@ COLUMNS = {
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 # Figures with what stands in numbers (1e9, 1.5) and dates (2026-11-23, 1/2) of any language that needs no letters.
 _READ_AS_NUMBER = re.compile(r"\s*[0-9][0-9.,:/ eE+-]*").fullmatch
+_FIRST_SIGNS = frozenset("".join(_FORMULA) + "0123456789 \v\f\u00a0\u3000")
 
 
 def as_text(value: str) -> str:
     """`value` so that a spreadsheet shows it as the text it is: an apostrophe before a formula, a number or a date."""
+    if not value or value[0] not in _FIRST_SIGNS:
+        return value
     return f"'{value}" if value.startswith(_FORMULA) or _READ_AS_NUMBER(value) else value
 
 

@@ -1,6 +1,7 @@
 """Each writer by itself: sums, signs, names, and rows that a spreadsheet would take for something else."""
 
 import csv
+import hashlib
 import io
 
 import pytest
@@ -8,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from donate.downloads.accounts import beancount_name, hledger_name
-from donate.downloads.entries import blocks, csv_line
+from donate.downloads.entries import blocks, csv_line, plain_of
+from donate.downloads.files import FILES
 from donate.downloads.journals import write_beancount, write_hledger
 from donate.downloads.spreadsheet import as_text, write_spreadsheet
 from donate.downloads.sums import add_up, read_trial_text, trial_text, write_activities, write_trial
 from donate.ledger.chart import STANDARD_CODES
+from donate.money import EXPONENTS, Money
 from tests.downloads.factories import EVERYTHING, head, logged, text
 
 LEGS = [leg for _, legs in EVERYTHING for leg in legs if "payable" not in leg[0] + leg[1]]
@@ -142,6 +145,11 @@ def test_yen_have_no_decimal_places():
     assert "commodity JPY 1000.\n" in text(write_hledger(head(currency="JPY"), []))
 
 
+@given(st.integers(-(10**17), 10**17), st.sampled_from(sorted(EXPONENTS)))
+def test_amounts_are_spelt_as_everywhere_else(minor, currency):
+    assert plain_of(currency)(minor) == Money(minor, currency).plain
+
+
 GOLDEN_JOURNAL = """; hearth 2026-11, as of log size 100
 commodity CNY 1000.00
 account assets:bank  ; type: A
@@ -172,3 +180,27 @@ def test_a_journal_is_written_to_the_last_sign_as_its_format_says():
                   legs=(("bank", "clearing", 9),))  # fmt: skip
     of = head(accounts=accounts, opening={"bank": (700, 0), "fund:rice": (0, 700)})
     assert text(write_hledger(of, [late])) == GOLDEN_JOURNAL
+
+
+FOUR_ACCOUNTS = {"bank": "asset", "clearing": "asset", "fund:rice": "fund", "interest": "income"}
+GOLDEN = {
+    "spreadsheet.csv": "946fcbe09f82b1b2d6325b9c24d9c7b434e85de276397d39076122881753fcc6",
+    "ledger.journal": "ae7112e5229f79d5e8d69f4a92be0179381c297a4189c53cc1a0962b4f6c592b",
+    "ledger.beancount": "f087f624b4685770174a90ce8253370644a7ccfd4f849464b7ed116d7d9c74a1",
+    "trial-balance.csv": "84cce7e1e8c0337a32fd4fe8cb2f2285579a8171c3c05072169f4e2b3f5dc131",
+    "activities.csv": "1b7e0c5a2601f046b28e154562b406c68f3059658fb690e8f67885b81c26d724",
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_no_byte_of_a_format_changes_unseen(name):
+    """Whoever changes a hash here changes FORMAT as well."""
+    entries = [
+        logged(
+            seq=5, reason="recorded_donation", why="recorded_donation", legs=(("bank", "fund:rice", 5),), doc="d" * 64
+        ),
+        logged(seq=7, reason="reversal", why="donation", legs=(("fund:rice", "clearing", 2),), rev="3", note="a" * 64),
+        logged(seq=9, reason="interest", why="interest", campaign="", legs=(("bank", "interest", 1),), ref="2026/1"),
+    ]
+    of = head(opening={"bank": (700, 0), "fund:rice": (0, 700)}, accounts=FOUR_ACCOUNTS)
+    assert hashlib.sha256(text(FILES[name].write(of, entries)).encode()).hexdigest() == GOLDEN[name]
