@@ -210,7 +210,7 @@ JOBS = (
     ),
     Job(
         name="keep_downloads",
-        schedule="7,27,47 * * * *",
+        schedule="2-59/5 * * * *",
         run=keep_downloads,
         sentence="Keeps sizes and hashes of the files of months that are finished.",
     ),
