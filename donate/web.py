@@ -26,6 +26,7 @@ from donate.campaigns import organiser as campaigns_organiser
 from donate.campaigns import public as campaigns_public
 from donate.campaigns import reviewer as campaigns_reviewer
 from donate.campaigns import staff as campaigns_staff
+from donate.downloads import public as downloads_public
 from donate.giving import donor as giving_donor
 from donate.giving import (
     large_donor,
@@ -74,10 +75,12 @@ def hang_doors(app: Flask, settings: Settings, take_message: webhooks.Take) -> N
         complaints_public.ROUTES,
         giving_public.ROUTES,
         auditing_public.ROUTES,
+        downloads_public.ROUTES,
         settling_public.ROUTES,
         bare=[
             *files_public.BARE_ROUTES,
             *auditing_public.BARE_ROUTES,
+            *downloads_public.BARE_ROUTES,
             *publiclog_public.BARE_ROUTES,
             *proof_donor.BARE_ROUTES,
         ],

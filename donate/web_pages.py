@@ -29,6 +29,7 @@ CACHED = frozenset(
         "public.ledger",
         "public.entry",
         "public.checking",
+        "public.downloads",
         "public.style",
     }
 )

@@ -19,6 +19,7 @@ from sqlalchemy import text
 from donate import db
 from donate.campaigns import complaints
 from donate.db import Database, Role, reading, transaction
+from donate.downloads.service import keep_finished
 from donate.erasing import service as erasures
 from donate.errors import DonateError
 from donate.files.store import Store
@@ -115,6 +116,11 @@ def check_ledger(settings: Settings) -> bool | None:
         if not result.is_ok:
             log.error("ledger_check_failed", check=result.name, offending=len(result.offending))
     return all(result.is_ok for result in results)
+
+
+def keep_downloads(_: Settings) -> int:
+    """Keep sizes and hashes of the files of months that are finished; how many months."""
+    return keep_finished()
 
 
 def purge_limits(settings: Settings) -> int:
@@ -215,6 +221,12 @@ JOBS = (
         schedule="*/10 * * * *",
         run=check_ledger,
         sentence="Checks the ledger and keeps the result, which is public.",
+    ),
+    Job(
+        name="keep_downloads",
+        schedule="2-59/5 * * * *",
+        run=keep_downloads,
+        sentence="Keeps sizes and hashes of the files of months that are finished.",
     ),
     Job(
         name="purge_limits",

@@ -1,28 +1,23 @@
 """The ledger for everyone: its pages, its files, how it can be checked, and how the installation is doing."""
 
 from collections.abc import Iterator
-from functools import lru_cache
-from threading import BoundedSemaphore
 
 from flask import Response, current_app, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from donate.auditing import queries
 from donate.auditing import status as status_queries
 from donate.auditing.forms import read_ledger_query
+from donate.auditing.turns import in_turn, turns
 from donate.auditing.words import account_sentence, account_words, direction
-from donate.db import Database, current, reading
-from donate.errors import N_, DonateError, NotFound
+from donate.db import current, reading
+from donate.errors import NotFound
 from donate.giving.checks import ALL_CHECKS
 from donate.ledger.chart import Reason
 from donate.publiclog import export
 from donate.publiclog.queries import LineFilter, LinePage, position
 from donate.tlog.leaf import COMMITMENT_DOMAIN, EntryLeaf
-
-
-class TooManyDownloads(DonateError):
-    sentence = N_("Several people are downloading the ledger at this moment. Please try again in a minute.")
-    status = 503
 
 
 def ledger() -> AnyResponse | str | tuple[str, int]:
@@ -110,32 +105,16 @@ def _csv(campaign: str | None) -> Response:
     with reading() as session:
         newest = position(session).newest
     as_of = -1 if newest is None else newest
-    places = _places(current_app.config["SETTINGS"].threads)
-    blocks = _blocks(current(), places, as_of, campaign)
-    next(blocks)  # takes its place, or is refused while the answer's status is still open
+    taken = turns(current_app.config["SETTINGS"].threads)
+
+    def blocks(session: Session) -> Iterator[bytes]:
+        return export.stream_csv(session.connection(), as_of=as_of, campaign=campaign)
+
     name = f"{campaign or 'ledger'}-as-of-{as_of if as_of >= 0 else 'nothing'}.csv"
-    response = Response(blocks, content_type="text/csv; charset=utf-8; header=present")
+    response = Response(in_turn(current(), taken, blocks), content_type="text/csv; charset=utf-8; header=present")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "no-cache"
     return response
-
-
-def _blocks(database: Database, places: BoundedSemaphore, as_of: int, campaign: str | None) -> Iterator[bytes]:
-    """The file after an empty block, in a place that is given back however its reader goes. Raises TooManyDownloads."""
-    if not places.acquire(blocking=False):
-        raise TooManyDownloads
-    try:
-        yield b""
-        with database.reading() as session:
-            yield from export.stream_csv(session.connection(), as_of=as_of, campaign=campaign)
-    finally:
-        places.release()
-
-
-@lru_cache(maxsize=1)
-def _places(threads: int) -> BoundedSemaphore:
-    """A slow reader holds a thread and a connection for as long as a file takes; half of them stay for everybody else."""
-    return BoundedSemaphore(max(1, threads // 2))
 
 
 ROUTES = [

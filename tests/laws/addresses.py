@@ -80,6 +80,10 @@ def _wish(world: World) -> dict[str, object]:
     return {"public_id": world.money_back.wish}
 
 
+def _month(world: World) -> dict[str, object]:
+    return {"book": world.book, "month": world.month}
+
+
 def _large(world: World) -> dict[str, object]:
     return {"public_id": world.large.waiting}
 
@@ -91,6 +95,8 @@ SAMPLES: dict[str, Sample] = {
     "public.organisation": lambda world: {"ref": world.things.host},
     "public.entry": lambda world: {"seq": world.log_index},
     "public.campaign_csv": _campaign,
+    "public.download": lambda world: _month(world) | {"size": world.log_index + 1, "name": "ledger.journal"},
+    "public.bank_reconciliation": _month,
     "public.file": _file,
     "public.tile": lambda _: {"path": "entries/000.p/1"},
     "public.payment_run": lambda world: {"run_id": world.settled.run},

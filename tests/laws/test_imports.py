@@ -18,6 +18,7 @@ RANKS: dict[str, int] = {
     **dict.fromkeys(("campaigns",), 40),
     **dict.fromkeys(("giving", "disbursing", "delivering", "matching", "channels"), 50),
     **dict.fromkeys(("settling", "auditing", "erasing"), 60),
+    "downloads": 65,  # the books as files, with what settling found at the bank
     **dict.fromkeys(("webhooks", "api", "sequencer", "worker", "backup"), 70),
     **dict.fromkeys(("web_answers", "web_database", "web_guards", "page_cache", "processes"), 80),
     **dict.fromkeys(("web_errors", "web_pages", "web_quick"), 81),

@@ -22,6 +22,7 @@ from donate.giving.models import Donation, UnbookedMoney
 from donate.giving.official_models import OfficialReceipt
 from donate.giving.recurring_models import Recurring
 from donate.giving.rhythm import Rhythm
+from donate.ledger.models import Book
 from donate.organisations.models import Organisation
 from donate.payments.sandbox import wallets
 from donate.publiclog.models import LogLeaf
@@ -130,6 +131,8 @@ class World:
     settled: Settled
     secret: str
     log_index: int
+    book: str
+    month: str
     open_session: str
     waiting_session: str
     wallet_code: str
@@ -162,6 +165,8 @@ def build(app: Flask, database: Database, settings: Settings) -> World:
         other_host, other_partner = _organisations_of(session, "noise")
         log_index = session.scalars(select(LogLeaf.log_index).where(LogLeaf.reason == "donation")).one()
         monthly = session.scalars(select(Recurring.secret)).one()
+        line = session.get_one(LogLeaf, log_index)
+        book = session.get_one(Book, line.book_id).ref
         code = wallets.begin(session, giving.MERCHANT, waiting.session_id or "", "alipay")
     return World(
         app=app,
@@ -172,6 +177,8 @@ def build(app: Flask, database: Database, settings: Settings) -> World:
         money_back=money_back,
         secret=giving.checkout(paid.public_id).secret,
         log_index=log_index,
+        book=book,
+        month=f"{line.month:%Y-%m}",
         open_session=open_page.session_id or "",
         waiting_session=waiting.session_id or "",
         wallet_code=code,
