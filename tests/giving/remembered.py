@@ -14,7 +14,7 @@ from donate.db import Role, transaction
 # A transaction's number is lower than those of its savepoints, and a worker's database has no other writer meanwhile.
 _WRITTEN = """
 SELECT '{table}' AS name, json_agg(row_to_json({table}))::text AS rows FROM {table}
-WHERE xmin::text::bigint >= pg_current_xact_id()::text::bigint HAVING count(*) > 0
+WHERE xmin::text::bigint >= :number HAVING count(*) > 0
 """
 _TABLES = text("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
 _AGAIN = "INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM json_populate_recordset(NULL::{table}, '{rows}')"
@@ -30,14 +30,15 @@ def made_once(key: Hashable, make: Callable[[Session], None]) -> None:
     with transaction() as session:
         make(session)
         session.flush()
-        _statements[key] = _insertion(session)
+        number = session.scalar(text("SELECT pg_current_xact_id()::text::bigint"))
+    with transaction(Role.OWNER) as session:  # no part may read all tables
+        _statements[key] = _insertion(session, number)
 
 
-def _insertion(session: Session) -> str:
-    session.execute(text("SET LOCAL ROLE NONE"))  # no part may read all tables
+def _insertion(session: Session, number: int) -> str:
     tables = session.scalars(_TABLES).all()
-    written = session.execute(text(" UNION ALL ".join(_WRITTEN.format(table=table) for table in tables)))
+    query = " UNION ALL ".join(_WRITTEN.format(table=table) for table in tables)
     steps = ["SET LOCAL session_replication_role = replica"]
-    for table, rows in written:
+    for table, rows in session.execute(text(query), {"number": number}):
         steps.append(_AGAIN.format(table=table, rows=rows.replace("'", "''")))
     return "; ".join(steps)

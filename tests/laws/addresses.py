@@ -108,6 +108,8 @@ SAMPLES: dict[str, Sample] = {
     "donor.proof": lambda world: {"secret": world.secret, "seq": world.log_index},
     "donor.promise_note": lambda world: {"secret": world.secret, "place": 1},
     "donor.recorded_receipt": lambda world: {"secret": world.recorded.secret},
+    "donor.recorded_proof_file": lambda world: {"secret": world.recorded.secret},
+    "donor.recorded_promise": lambda world: {"secret": world.recorded.secret},
     "donor.official_request": lambda world: {"secret": world.recorded.secret},
     "donor.money_back": lambda world: {"secret": world.money_back.secret},
     "donor.large_ask": _campaign,
