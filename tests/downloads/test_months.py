@@ -102,7 +102,7 @@ def test_the_same_log_size_gives_the_same_bytes_before_and_after_what_is_kept_an
 def test_a_replica_whose_rows_have_other_numbers_gives_the_same_bytes(world: TwoBooks):
     before = all_files(world)
     with world.database.transaction(Role.OWNER) as session:
-        session.execute(sa.text("SET session_replication_role = replica"))
+        session.execute(sa.text("SET LOCAL session_replication_role = replica"))
         for book_id in list(session.scalars(sa.text("SELECT id FROM book ORDER BY id"))):
             renumbered = sa.text("UPDATE book SET id = DEFAULT WHERE id = :id RETURNING id")
             facts = {"id": book_id, "other": session.scalars(renumbered, {"id": book_id}).one()}
@@ -125,7 +125,7 @@ def test_what_is_kept_of_a_month_is_what_its_files_are(world: TwoBooks):
 def test_a_month_whose_leaves_do_not_add_up_to_its_close_is_not_kept(world: TwoBooks):
     entry = next(leaf for leaf in map(decode, stored_leaves(world.database)) if isinstance(leaf, EntryLeaf))
     with world.database.transaction(Role.OWNER) as session:
-        session.execute(sa.text("SET session_replication_role = replica"))
+        session.execute(sa.text("SET LOCAL session_replication_role = replica"))
         session.execute(
             sa.text("UPDATE log_leaf SET leaf = :leaf WHERE log_index = :index"),
             {"index": entry.seq, "leaf": _with_more(stored_leaves_of(session, entry.seq))},
