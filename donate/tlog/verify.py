@@ -86,7 +86,7 @@ class Verifier:
         findings = Findings()
         totals = self._totals()  # before the checkpoint: what they add up must be signed by then
         checkpoint = self._checkpoint(findings)
-        if totals is not None and totals.size > checkpoint.size:
+        if totals is not None and not 0 < totals.size <= checkpoint.size:  # of no line, it would never be compared
             raise Refused(Code.EXPORT, f"{TOTALS} is of {totals.size} lines, and {checkpoint.size} are signed")
         findings.origin, findings.size, findings.root = checkpoint.origin, checkpoint.size, checkpoint.root
         self._refuse_older_than_saved(checkpoint)
@@ -105,6 +105,8 @@ class Verifier:
             findings.notes.append(f"there is no {CSV} here to compare")
         if totals is None:
             findings.notes.append(f"there is no {TOTALS} here to compare")
+        elif totals.size < checkpoint.size:
+            findings.notes.append(f"{TOTALS} is as of {totals.size} lines")
         return findings
 
     def _checkpoint(self, findings: Findings) -> Checkpoint:

@@ -85,7 +85,8 @@ def test_campaigns_are_told_apart_and_sorted() -> None:
 def test_totals_of_an_earlier_size_are_compared_at_that_size(size: int) -> None:
     log = publish(DATA)
     log.files["totals.csv"] = publish(DATA[:size]).files["totals.csv"]
-    assert verifier(log).run().totals_compared == 3
+    findings = verifier(log).run()
+    assert (findings.totals_compared, findings.notes) == (3, [f"totals.csv is as of {size} lines"])
     first, second, *rest = log.files["totals.csv"].decode().split("\n")
     log.files["totals.csv"] = "\n".join([first, second[:-1] + "9", *rest]).encode()
     with pytest.raises(Refused) as told:
@@ -97,6 +98,17 @@ def test_totals_of_more_lines_than_are_signed_are_refused() -> None:
     log = publish(DATA[:300])
     log.files["totals.csv"] = publish(DATA).files["totals.csv"]
     with pytest.raises(Refused, match="are signed") as told:
+        verifier(log).run()
+    assert told.value.code is Code.EXPORT
+
+
+@pytest.mark.parametrize("size", ["0", "00", "0600"])
+def test_a_size_at_which_nothing_would_be_compared_is_refused(size: str) -> None:
+    log = publish(DATA)
+    rows = log.files["totals.csv"].decode().splitlines()
+    forged = [",".join([size, *row.split(",")[1:-1], "9"]) for row in rows[1:]]
+    log.files["totals.csv"] = totals_file(forged)
+    with pytest.raises(Refused) as told:
         verifier(log).run()
     assert told.value.code is Code.EXPORT
 
