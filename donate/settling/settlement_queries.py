@@ -3,6 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any, cast
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
@@ -159,19 +161,23 @@ def _shown(session: Session, ids: Sequence[int]) -> list[ShownSettlement]:
         )
         .where(Settlement.id.in_(ids))
         .order_by(Settlement.id.desc())
-    ).tuples()
-    return [
-        ShownSettlement(
-            row=row,
-            merchant=ref,
-            book=book,
-            line_count=count or 0,
-            lines_minor=int(minor or 0),
-            bank_line_id=bank_line,
-            differences=tuple(_differences(row, book, int(minor or 0), bank_line)),
-        )
-        for row, ref, book, count, minor, bank_line in rows
-    ]
+    ).all()
+    return [_one(*cast("tuple[Any, ...]", row)) for row in rows]
+
+
+def _one(
+    row: Settlement, ref: str, book: Book, line_count: int | None, minor: Decimal | None, bank_line_id: int | None
+) -> ShownSettlement:
+    lines_minor = int(minor or 0)
+    return ShownSettlement(
+        row=row,
+        merchant=ref,
+        book=book,
+        line_count=line_count or 0,
+        lines_minor=lines_minor,
+        bank_line_id=bank_line_id,
+        differences=tuple(_differences(row, book, lines_minor, bank_line_id)),
+    )
 
 
 def _differences(row: Settlement, book: Book, lines_minor: int, bank_line: int | None) -> list[str]:

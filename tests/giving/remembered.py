@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from donate.db import Role, transaction
+from donate.db import Role, current, transaction
 
 # A transaction's number is lower than those of its savepoints, and a worker's database has no other writer meanwhile.
 _WRITTEN = """
@@ -22,7 +22,11 @@ _statements: dict[Hashable, str] = {}
 
 
 def made_once(key: Hashable, make: Callable[[Session], None]) -> None:
-    """Have what `make` writes; `key` tells apart whatever it depends on."""
+    """Have what `make` writes; `key` tells apart whatever it depends on.
+
+    Each database has its own memory: rows come back under their old numbers, which another's sequences would give again.
+    """
+    key = (current().url, key)
     if key in _statements:
         with transaction(Role.OWNER) as session:
             session.connection().exec_driver_sql(_statements[key])

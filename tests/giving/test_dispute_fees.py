@@ -63,7 +63,7 @@ def paid_for_it() -> list[int]:
     return [entry.amount_minor if entry.debit == "general" else -entry.amount_minor for entry in fees]
 
 
-@pytest.mark.parametrize("order", permutations(range(3)))
+@pytest.mark.parametrize("order", list(permutations(range(3))))
 @pytest.mark.parametrize(("won", "borne"), [(True, RECEIVED), (False, RECEIVED + COUNTERED)])
 def test_the_fee_for_answering_comes_back_when_it_is_won_in_any_order(
     settings: Settings, made: Checkout, database: Database, order: tuple[int, ...], won: bool, borne: int

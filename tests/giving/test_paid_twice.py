@@ -200,9 +200,8 @@ def test_a_settlement_with_unexplained_money_is_the_sum_of_its_shares(
             settling.pass_time()
             reconcile(settings)
     with transaction() as session:
-        shares_due: dict[str, int] = dict(
-            session.execute(text("SELECT code, sum(due_minor)::bigint FROM settlement_share GROUP BY 1")).tuples().all()
-        )
+        shares = session.execute(text("SELECT code, sum(due_minor)::bigint FROM settlement_share GROUP BY 1"))
+        shares_due = {code: int(due_minor) for code, due_minor in shares}
         broken = {result.name for result in run_checks(session, PROVIDER_CHECKS) if not result.is_ok}
     assert shares_due == {"fund:yunxi": 1500 - 9, "suspense": 1500 - 74}
     assert broken == set()

@@ -177,7 +177,7 @@ def test_what_went_twice_is_borne_by_the_general_fund(settings: Settings, databa
     assert green(database)
 
 
-@pytest.mark.parametrize("order", permutations(["fee", "charge", "later"]))
+@pytest.mark.parametrize("order", list(permutations(["fee", "charge", "later"])))
 def test_any_order_of_messages_closes_it_in_the_same_books(
     settings: Settings, database: Database, order: tuple[str, ...]
 ) -> None:
