@@ -150,9 +150,16 @@ def _go_on_erasing(settings: Settings) -> int:
     store, count = Store(settings.instance / "files"), 0
     with reading(Role.ERASER) as session:
         due = erasures.due(session)
+    fault: Exception | None = None
     for erasure_id in due:
-        with transaction(Role.ERASER) as session:
-            count += erasures.go_on(session, store, erasure_id)
+        try:
+            with transaction(Role.ERASER) as session:
+                count += erasures.go_on(session, store, erasure_id)
+        except Exception as error:  # whatever it is, the other donors were promised the same
+            log.error("erasure_failed", erasure=erasure_id, **fault_of(error, with_words=not settings.is_production))
+            fault = error
+    if fault is not None:
+        raise fault
     return count
 
 

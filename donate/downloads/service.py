@@ -23,20 +23,32 @@ log = structlog.get_logger("donate.downloads")
 
 
 class CloseDiffers(Exception):
-    """The leaves do not add up to what the month's last close leaf says of them; nothing of that month is kept."""
+    """The leaves do not add up to what the last close leaf of these months says of them; nothing of them is kept."""
 
 
 def keep_finished() -> int:
-    """Keep every finished month of the published log that is not kept yet, oldest first; how many."""
+    """Keep every finished month of the published log that is not kept yet, oldest first; how many.
+
+    Raises CloseDiffers, after all others were kept.
+    """
     with snapshot() as session:
         due = waiting(session)
-    for wanted in due:
-        with snapshot() as session:
-            row = _row(session, wanted)
-        with transaction() as session:
-            session.execute(insert(DownloadMonth).values(row).on_conflict_do_nothing())
-        log.info("month_kept", book=wanted.book, month=wanted.name, log_size=wanted.size)
+    wrong = [wanted for wanted in due if not _keep(wanted)]
+    if wrong:
+        raise CloseDiffers(", ".join(f"{one.book} {one.name}" for one in wrong))
     return len(due)
+
+
+def _keep(wanted: BookMonth) -> bool:
+    with snapshot() as session:
+        row = _row(session, wanted)
+    if row is None:
+        log.error("month_differs_from_its_close", book=wanted.book, month=wanted.name)
+        return False
+    with transaction() as session:
+        session.execute(insert(DownloadMonth).values(row).on_conflict_do_nothing())
+    log.info("month_kept", book=wanted.book, month=wanted.name, log_size=wanted.size)
+    return True
 
 
 def waiting(session: Session) -> list[BookMonth]:
@@ -50,12 +62,13 @@ def waiting(session: Session) -> list[BookMonth]:
     return sorted(due, key=lambda one: (one.book, one.month))
 
 
-def _row(session: Session, wanted: BookMonth) -> dict[str, object]:
+def _row(session: Session, wanted: BookMonth) -> dict[str, object] | None:
+    """What is kept of a month; None where its leaves are not what its last close leaf says."""
     opening = reading.head(session, wanted).opening
     trial = trial_text(add_up(reading.entries(session, wanted), opening))
     closed = queries.line(session, wanted.upto).leaf
     if not isinstance(closed, CloseLeaf) or closed.trial != hashlib.sha256(trial.encode()).digest():
-        raise CloseDiffers(f"{wanted.book} {wanted.name}")
+        return None
     return {
         "book_id": wanted.book_id,
         "month": wanted.month,

@@ -122,7 +122,7 @@ def test_what_is_kept_of_a_month_is_what_its_files_are(world: TwoBooks):
             assert (facts["bytes"], facts["sha256"]) == (len(data), hashlib.sha256(data).hexdigest())
 
 
-def test_a_month_whose_leaves_do_not_add_up_to_its_close_is_not_kept(world: TwoBooks):
+def test_a_month_whose_leaves_do_not_add_up_to_its_close_is_not_kept_and_the_other_books_months_are(world: TwoBooks):
     entry = next(leaf for leaf in map(decode, stored_leaves(world.database)) if isinstance(leaf, EntryLeaf))
     with world.database.transaction(Role.OWNER) as session:
         session.execute(sa.text("SET LOCAL session_replication_role = replica"))
@@ -132,6 +132,10 @@ def test_a_month_whose_leaves_do_not_add_up_to_its_close_is_not_kept(world: TwoB
         )
     with pytest.raises(service.CloseDiffers):
         service.keep_finished()
+    with world.database.reading() as session:
+        kept = session.scalars(sa.text("SELECT ref FROM download_month month JOIN book ON book.id = month.book_id"))
+        (other,) = set(BOOKS) - {entry.book}
+        assert list(kept) == [other, other]
 
 
 def stored_leaves_of(session, index: int) -> bytes:

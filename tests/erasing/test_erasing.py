@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
 
 from donate import clock, page_cache, worker
 from donate.cli.log_keys import publisher_for
@@ -248,3 +249,22 @@ def test_a_bank_line_whose_match_was_taken_back_still_goes_on_its_day(
         worker.forget_private(settings)
     assert "bank_line_private.words" not in make.found_in(XIAOYU.strings)
     assert "bank_line_private.words" in make.found_in(NEIGHBOUR.strings)
+
+
+def test_one_erasure_that_fails_at_night_does_not_keep_the_other_donors_from_theirs(
+    database: Database, settings: Settings, left: Left
+) -> None:
+    first = erase(settings).erasure_id
+    erase(settings, Donor(email=NEIGHBOUR.email))
+    make.handle_failed()
+    with database.transaction(Role.OWNER) as session:
+        rule = f"CHECK (erasure_id <> {first} OR user_id IS NOT NULL)"
+        session.execute(text(f"ALTER TABLE erasure_step ADD CONSTRAINT planted {rule}"))
+    try:
+        with make.years_later(32), pytest.raises(IntegrityError):
+            worker.forget_private(settings)
+    finally:
+        with database.transaction(Role.OWNER) as session:
+            session.execute(text("ALTER TABLE erasure_step DROP CONSTRAINT planted"))
+    assert make.found_in(NEIGHBOUR.strings) == set()
+    assert make.found_in(XIAOYU.strings) != set()
