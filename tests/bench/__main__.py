@@ -18,7 +18,7 @@ from tests.bench.figures import Figure
 from tests.bench.servers import LoadGeneratorMissing
 
 PARTS = ("booking", "webhook", "pages", "export", "memory", "visit", "demo", "recovery")
-OPTIONAL = ("log", "suite")
+OPTIONAL = ("staleness", "log", "suite")
 
 
 def main(arguments: Sequence[str]) -> int:
