@@ -31,7 +31,7 @@ from donate.settings import Settings, read_settings
 LEFT_OUT = ("DONATE_DATABASE_URL", "DONATE_STRIPE_", "DONATE_ENVIRONMENT", "DONATE_SECRET_KEY")
 # Visitors of the sample world wait for their number in the ledger, so it comes soon.
 SEQUENCER_SECONDS = 2
-READY_SECONDS = 60
+PATIENT_SECONDS = 60
 ANY_ADDRESS = ("", "0", "::", str(IPv4Address(0)))
 
 Progress = Callable[[str], None]
@@ -66,7 +66,7 @@ def demo(settings: Settings, host: str, port: int, fresh: bool) -> None:
         parent = Parent(parts, environ, say=say, log=_log(own_settings))
 
         def announce() -> None:
-            if _is_ready(parent, host, port):
+            if _is_ready(parent, host, port, _log(own_settings)):
                 status.stop()
                 _print_world(own_settings, logins, time.monotonic() - began_at)
 
@@ -129,10 +129,13 @@ def _forget(settings: Settings) -> None:
     shutil.rmtree(settings.instance / "log", ignore_errors=True)
 
 
-def _is_ready(parent: Parent, host: str, port: int) -> bool:
-    """Wait until the web server answers. False when that does not happen."""
-    give_up_at = time.monotonic() + READY_SECONDS
-    while not parent.is_stopping and time.monotonic() < give_up_at:
+def _is_ready(parent: Parent, host: str, port: int, log: Path) -> bool:
+    """Wait until the web server answers, and say so when that takes long. False when all is ended before."""
+    say_so_at = time.monotonic() + PATIENT_SECONDS
+    while not parent.is_stopping:
+        if time.monotonic() >= say_so_at:
+            say(f"The web server has not answered for {PATIENT_SECONDS} seconds; still waiting. See {log}")
+            say_so_at = float("inf")
         connection = http.client.HTTPConnection(_reachable(host).strip("[]"), port, timeout=5)
         try:
             connection.request("GET", "/healthz")
