@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 
 LIFELINE = "DONATE_LIFELINE"
 GRACE_SECONDS = 10
@@ -60,6 +61,7 @@ class Parent:
     say: Callable[[str], None] = print
     log: Path | None = None  # where the parts' own lines go; to our own output without it
     _running: list[_Running] = field(default_factory=list, init=False)
+    _added: "SimpleQueue[Part]" = field(default_factory=SimpleQueue, init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _stop_asked: int = field(default=0, init=False)
 
@@ -79,6 +81,11 @@ class Parent:
         finally:
             os.close(writing_end)
             os.close(reading_end)
+
+    def add(self, *parts: Part) -> None:
+        """Start these as well; from any thread, at any time."""
+        for part in parts:
+            self._added.put(part)
 
     def stop(self) -> None:
         self._stop.set()
@@ -102,6 +109,9 @@ class Parent:
 
     def _watch(self, lifeline: int) -> bool:
         while not self._stop.wait(0.1):
+            while not self._added.empty():
+                part = self._added.get()
+                self._running.append(_Running(part, self._start(part, lifeline), time.monotonic()))
             for running in self._running:
                 if running.restart_at is None:
                     if running.process.poll() is not None and not self._mourn(running):

@@ -68,6 +68,8 @@ def pytest_configure(config: pytest.Config) -> None:
     The short run draws the same examples each time, so that it fails by what was changed; the long one always new ones.
     """
     stages.given_key()
+    # Some machines forbid it, and each of the hundreds of processes that tests start would compile the project for itself.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     hypothesis.settings.register_profile("same", derandomize=True, database=None)
     if "not long" in config.option.markexpr:
         hypothesis.settings.load_profile("same")

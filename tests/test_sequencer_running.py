@@ -67,7 +67,7 @@ def test_nothing_waits_and_nothing_is_due(database: Database, settings: Settings
 def test_a_pass_is_due_when_enough_donations_have_gathered(
     database: Database, book_id: int, settings: Settings
 ) -> None:
-    post(database, book_id, 19)
+    post(database, book_id, 15)
     post(database, book_id, 30, reason=Reason.PROCESSING_FEE)
     assert not is_due(database, settings, sweep=False)
     post(database, book_id, 1)

@@ -22,7 +22,7 @@ from donate.db import embedded
 from donate.db.migrate import migrate
 from donate.demo.life import trickle as give_now_and_then
 from donate.demo.logins import Login
-from donate.demo.world import WorldHalfBuilt, build_world
+from donate.demo.world import WorldHalfBuilt, build_world, stands_already
 from donate.errors import N_, DonateError
 from donate.processes import Parent
 from donate.settings import Settings, read_settings
@@ -59,18 +59,30 @@ def demo(settings: Settings, host: str, port: int, fresh: bool) -> None:
     with console.status("Starting the database") as status, embedded.running(Path(environ["DONATE_INSTANCE"])) as url:
         environ["DONATE_DATABASE_URL"] = url
         own_settings = read_settings(environ)
-        logins = _world(own_settings, fresh, status.update)
-        status.update("Starting the parts")
-        parts = [part_named(name, host, port, is_vital=name == "web") for name in (*PARTS, "trickle")]
+        _make_room(own_settings, fresh, status.update)
         _log(own_settings).unlink(missing_ok=True)
-        parent = Parent(parts, environ, say=say, log=_log(own_settings))
+        web, *others = (part_named(name, host, port, is_vital=name == "web") for name in (*PARTS, "trickle"))
+        parent = Parent([web], environ, say=say, log=_log(own_settings))
+        faults: list[Exception] = []
 
-        def announce() -> None:
+        def build() -> None:
+            """The web server takes seconds to start: it does so beside this, and whoever works waits until the end."""
+            try:
+                with opening.reachable(own_settings) as database:
+                    logins = build_world(database, own_settings, status.update)
+            except Exception as error:  # told by the thread that started us
+                faults.append(error)
+                parent.stop()
+                return
+            parent.add(*others)
+            status.update("Starting the web server")
             if _is_ready(parent, host, port, _log(own_settings)):
                 status.stop()
                 _print_world(own_settings, logins, time.monotonic() - began_at)
 
-        stayed_up = parent.run(lambda: threading.Thread(target=announce, name="announce", daemon=True).start())
+        stayed_up = parent.run(lambda: threading.Thread(target=build, name="build", daemon=True).start())
+    if faults:
+        raise faults[0]
     if not stayed_up:
         raise SystemExit(1)
 
@@ -96,22 +108,22 @@ def environment_of_demo(instance: Path, host: str, port: int) -> dict[str, str]:
     return own | kept | {"DONATE_INSTANCE": str(instance), "DONATE_LOG_FOLDER": str(instance / "log")}
 
 
-def _world(settings: Settings, fresh: bool, progress: Progress) -> list[Login]:
-    """The logins of a world that stands. Half a world, left by a start that was broken off, is built again."""
+def _make_room(settings: Settings, fresh: bool, progress: Progress) -> None:
+    """A migrated database with a whole world or none. Half a one, left by a start that was broken off, is forgotten."""
     if fresh:
         _forget(settings)
     try:
-        return _built(settings, progress)
+        _migrated(settings, progress)
     except WorldHalfBuilt:
         _forget(settings)
-        return _built(settings, progress)
+        _migrated(settings, progress)
 
 
-def _built(settings: Settings, progress: Progress) -> list[Login]:
+def _migrated(settings: Settings, progress: Progress) -> None:
     with opening.reachable(settings) as database:
         progress("Making the tables")
         migrate(database)
-        return build_world(database, settings, progress)
+        stands_already(database, settings)
 
 
 def _forget(settings: Settings) -> None:

@@ -13,10 +13,9 @@ from donate.campaigns import photos, prices, review, service, updates
 from donate.campaigns.lifecycle import Actor, ActorKind
 from donate.campaigns.models import Campaign
 from donate.campaigns.service import SchoolName
-from donate.demo import pictures
 from donate.demo.content import CampaignText, UpdateText, host_of, on
 from donate.demo.past import Past, morning
-from donate.files.photo import read_photo
+from donate.demo.pictures import Photos
 from donate.files.store import Store
 from donate.organisations.models import Organisation
 
@@ -39,6 +38,7 @@ class Cast:
     writers: dict[str, Actor]
     reviewers: dict[str, Actor]
     store: Store
+    photos: Photos
 
 
 def live(session: Session, text: CampaignText, cast: Cast, past: Past) -> Campaign:
@@ -85,7 +85,7 @@ def _write(session: Session, text: CampaignText, cast: Cast, writer: Actor, past
         cast.store,
         campaign,
         writer,
-        read_photo(pictures.cover(text)),
+        cast.photos.cover(text),
         photos.declare(alt_zh=text.alt_zh, alt_en=text.alt_en, children="none"),
     )
     return campaign
@@ -157,7 +157,7 @@ def _post(
         campaign,
         posted,
         writer,
-        read_photo(pictures.of_update(text, update)),
+        cast.photos.of_update(text, update),
         photos.declare(alt_zh=update.alt_zh, alt_en=update.alt_en, children="none"),
         token=uuid4(),
     )

@@ -15,6 +15,7 @@ from donate.demo.content import campaigns, hosts, on, partners
 from donate.demo.lives import Cast
 from donate.demo.logins import Login, email_of, keep_logins, kept_logins, make_logins, renew_logins
 from donate.demo.past import CHECKOUTS, ZONE, Past, morning, plan_past
+from donate.demo.pictures import Photos, drawn_meanwhile
 from donate.errors import N_, DonateError
 from donate.files.store import Store
 from donate.giving.checks import ALL_CHECKS
@@ -57,17 +58,18 @@ def build_world(
     """
     if settings.is_production or not settings.is_sandbox:
         raise NotForRealMoney
-    if _stands_already(database, settings):
+    if stands_already(database, settings):
         return _logins_again(database, settings)
     progress("Thinking of ten months")
-    past = plan_past(campaigns(), clock.now(), checkouts)
-    progress("Drawing schools and kitchens")
-    with database.transaction() as session:
-        logins = make_logins(session)
-        homes = _settle_organisations(session, past)
-        users = {email: user_id for user_id, email in session.execute(select(User.id, User.email))}
-        _live_campaigns(session, settings, past, users)
-        voice_concerns(session, past, users[email_of("admin")])
+    with drawn_meanwhile() as photos:
+        past = plan_past(campaigns(), clock.now(), checkouts)
+        progress("Drawing schools and kitchens")
+        with database.transaction() as session:
+            logins = make_logins(session)
+            homes = _settle_organisations(session, past)
+            users = {email: user_id for user_id, email in session.execute(select(User.id, User.email))}
+            _live_campaigns(session, past, _cast(session, settings, users, photos))
+            voice_concerns(session, past, users[email_of("admin")])
     progress(f"Giving {len(past.checkouts):,} times")
     book_ids = {host: home.book_id for host, home in homes.items()}
     with database.transaction() as session:
@@ -82,7 +84,8 @@ def build_world(
     return logins
 
 
-def _stands_already(database: Database, settings: Settings) -> bool:
+def stands_already(database: Database, settings: Settings) -> bool:
+    """Whether the whole sample world is there; False for an empty database. Raises DatabaseInUse, WorldHalfBuilt."""
     ours = {host.ref for host in hosts()} | {partner.ref for partner in partners()}
     with database.reading() as session:
         found = set(session.scalars(select(Organisation.ref)))
@@ -133,14 +136,13 @@ def _settle_organisations(session: Session, past: Past) -> dict[str, BookOfHost]
     return homes
 
 
-def _live_campaigns(session: Session, settings: Settings, past: Past, users: Mapping[str, int]) -> None:
-    cast = _cast(session, settings, users)
+def _live_campaigns(session: Session, past: Past, cast: Cast) -> None:
     # Lists show the newest first, and the first of the content is the one to begin with.
     for text in reversed(campaigns()):
         lives.live(session, text, cast, past)
 
 
-def _cast(session: Session, settings: Settings, users: Mapping[str, int]) -> Cast:
+def _cast(session: Session, settings: Settings, users: Mapping[str, int], photos: Photos) -> Cast:
     """The people who may sign in play their own parts; the other parts are played by users without a password."""
     organisations = {row.ref: row for row in session.scalars(select(Organisation))}
     extra = {
@@ -151,9 +153,8 @@ def _cast(session: Session, settings: Settings, users: Mapping[str, int]) -> Cas
     reviewers = {host.ref: lives.reviewer(extra[host.ref]) for host in hosts()}
     writers["xinhuang-service"] = lives.writer(users[email_of("organiser")])
     reviewers["xiangxinan"] = lives.reviewer(users[email_of("reviewer")])
-    return Cast(
-        organisations=organisations, writers=writers, reviewers=reviewers, store=Store(settings.instance / "files")
-    )
+    store = Store(settings.instance / "files")
+    return Cast(organisations=organisations, writers=writers, reviewers=reviewers, store=store, photos=photos)
 
 
 def _check_ledger(database: Database, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Seconds from `donate demo` in an empty folder to the first page that answers."""
+"""Seconds from `donate demo` in an empty folder until it says that it is ready: all built, and pages answer."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from tests.bench.figures import Figure
-from tests.bench.servers import free_port, wait_for
+from tests.bench.servers import fetch, free_port
 from tests.bench.world import open_folder
 
 
@@ -20,10 +20,15 @@ def measure() -> Iterator[Figure]:
                 [sys.executable, "-m", "donate.cli", "demo", "--port", str(port)],
                 env=os.environ | {"DONATE_INSTANCE": str(folder / "instance")},
                 stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
             )
+            assert process.stderr is not None
             try:
-                wait_for(port, "/zh/", process, seconds=120)
+                while not (line := process.stderr.readline()).startswith("Ready after"):
+                    assert line, "the demo ended by itself"
                 taken = time.perf_counter() - started
+                assert fetch(port, "/zh/c/yunxi")[0] == 200
             finally:
                 process.terminate()
                 process.wait(30)

@@ -22,7 +22,7 @@ from tests.bench.figures import Figure
 from tests.bench.world import World, ledger_world
 
 START_SECONDS = 3
-RATES = (20, 100, 300)  # donations a second
+RATES = (20, 100, 500)  # donations a second
 THREADS = 6
 # The sequencer as an installation has it by default, in a process of its own.
 _SEQUENCE = """
