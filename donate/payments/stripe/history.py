@@ -1,9 +1,10 @@
 """What the provider lists newest first, read oldest first.
 
-Read in windows of time, each collected whole and turned round: memory holds one window (a day of events or of balance
-lines, which is some thousands for the largest of our hosts), and a reader that stops early has asked for little more.
-Where little happened the windows grow, so that years of silence cost a few calls and not one for each of their days;
-one that turns out to hold more than a page is asked for again in parts.
+All at once where one page holds it, which is what most readers find. Else in windows of time, each collected whole and
+turned round: memory holds one window (a day of events or of balance lines, which is some thousands for the largest of our
+hosts), and a reader that stops early has asked for little more. Where little happened the windows grow, so that years of
+silence cost a few calls and not one for each of their days; one that turns out to hold more than a page is asked for again
+in parts.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +34,9 @@ def oldest_first(
     Raises what the SDK raises.
     """
     begin, now = int(since.timestamp()), int(clock.now().timestamp())
-    least = step = int(window.total_seconds())
+    least = int(window.total_seconds())
+    step = max(least, now - begin + 1)
+    is_first = True
     while True:
         end = begin + step
         is_last = end > now  # without an end of its own: their clock may be ahead of ours
@@ -41,8 +44,10 @@ def oldest_first(
         firsts = [pages({**asked, "created": created, "limit": PAGE}) for asked in filters]
         is_crowded = any(first.has_more for first in firsts)
         if is_crowded and step > least:
-            step = max(step // 4, least)
+            step = least if is_first else max(step // 4, least)
+            is_first = False
             continue
+        is_first = False
         found = [list(first.auto_paging_iter())[::-1] for first in firsts]
         # Stable, so that the provider's own order holds within a second.
         yield from sorted((thing for some in found for thing in some), key=lambda thing: thing.created)
