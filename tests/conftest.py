@@ -70,9 +70,10 @@ def pytest_configure(config: pytest.Config) -> None:
     stages.given_key()
     # Some machines forbid it, and each of the hundreds of processes that tests start would compile the project for itself.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    hypothesis.settings.register_profile("same", derandomize=True, database=None)
-    if "not long" in config.option.markexpr:
-        hypothesis.settings.load_profile("same")
+    # Without deadlines: how long an example takes is the machine's and its neighbours' affair.
+    hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None)
+    hypothesis.settings.register_profile("new", deadline=None)
+    hypothesis.settings.load_profile("same" if "not long" in config.option.markexpr else "new")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

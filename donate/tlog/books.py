@@ -59,6 +59,20 @@ class Book:
         return "".join(f"{code.decode()},{debits},{credits}\n" for code, (debits, credits) in moved)
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What all entries of one leg share that move money from one account to another for one reason: checked once, and
+    where each of them is added up."""
+
+    book: Book
+    debit: list[int]
+    credit: list[int]
+    counted: list[int]
+    reason_number: int
+    turned_round: int  # a hash, see _mirrored
+    csv: bytes  # the middle of their row
+
+
 class Books:
     """Takes leaves in log order. The first that does not fit raises BooksWrong or NotCanonical."""
 
@@ -67,6 +81,7 @@ class Books:
         self.entry_count = 0
         self._size = 0
         self._days: set[bytes] = set()
+        self._ways: dict[tuple[bytes, ...], Way] = {}
         self._policies: set[tuple[bytes, str]] = set()
         # For each index what a reversal of it would have to say (0: nothing can reverse it). Python's own hash, which
         # is drawn anew for each process, so that nobody can prepare two entries that look alike.
@@ -112,72 +127,123 @@ class Books:
         (name, campaign, cm, currency, day, doc, debit, credit, amount, *more, note, reason, ref, rev, seq, settle) = (
             parts
         )
-        book = self.books.get(name)
-        if book is None:
-            raise self._wrong("its book was not opened")
         if int(seq) != self._size:
             raise self._wrong(f"it says that it is line {seq.decode()}")
-        if currency != book.currency:
-            raise self._wrong(f"its currency is not that of its book, {book.currency.decode()}")
         if day not in self._days:
             self._take_day(day)
-        if campaign is not None and campaign not in book.campaigns:
-            raise self._wrong("its campaign was not opened")
-        head = (day, name, reason, campaign or b"")
-        tail = (currency, rev or b"", doc or b"", note or b"", ref or b"", settle or b"", cm, leaf_hash)
-        self._move(book, debit, credit, int(amount))
-        row = b",".join((seq, b"1", *head, debit, credit, amount, *tail)) + b"\n"
-        legs: tuple[bytes, ...] = (debit, credit, amount)
-        if reason in TAKING_BACK:
-            book.taken_back.add(debit)
-        is_reversal = reason == b"reversal"
-        if (rev is not None) != is_reversal:
-            raise self._wrong("a reversal names what it reverses, and nothing else does")
-        counted_as = self._counted_as(reason, rev)
-        if more[0] is None:
-            count_leg(book.counted, (debit, credit, counted_as, is_reversal, campaign), int(amount))
+        if rev is None and more[0] is None:
+            way = self._ways.get((name, campaign or b"", currency, debit, credit, reason))
+            if way is None:
+                way = self._new_way(name, campaign, currency, debit, credit, reason)
+            book, number = way.book, int(amount)
+            if number > MAX_INTEGER:
+                raise self._wrong("a leg moves too much")
+            way.debit[0] += number
+            way.credit[1] += number
+            way.counted[0] += number
+            way.counted[1] += 1
+            book.turnover += number
+            tail = (doc or b"", note or b"", ref or b"", settle or b"", cm, leaf_hash)
+            row = b"%b,1,%b,%b,%b,%b,,%b,%b,%b,%b,%b,%b\n" % (seq, day, way.csv, amount, currency, *tail)
+            self._mirrored.append(hash((way.turned_round, amount)))
+            self._reason_of.append(way.reason_number)
         else:
-            for line, place in ((b"2", 0), (b"3", 3)):
-                debit, credit, amount = leg = tuple(more[place : place + 3])
-                if debit is not None:
-                    self._move(book, debit, credit, int(amount))
-                    row += b",".join((seq, line, *head, *leg, *tail)) + b"\n"
-                    legs += leg
-                    if reason in TAKING_BACK:
-                        book.taken_back.add(debit)
-            count_legs(book.counted, _parted(legs), counted_as, is_reversal, campaign)
-        if rev is not None:
-            self._take_reversal(hash((name, campaign, legs)), int(rev))
-            self._mirrored.append(0)
-        else:
-            self._mirrored.append(hash((name, campaign, _turned_round(legs))))
+            book = self._open_book_of(name, campaign, currency)
+            legs = (debit, credit, amount, *(part for part in more if part is not None))
+            self._take_legs(book, name, campaign, legs, reason, rev)
+            head = (day, name, reason, campaign or b"")
+            rest = (currency, rev or b"", doc or b"", note or b"", ref or b"", settle or b"", cm, leaf_hash)
+            row = b"".join(
+                b",".join((seq, b"%d" % line, *head, *leg, *rest)) + b"\n" for line, leg in enumerate(_each(legs), 1)
+            )
         self._kinds.append(_ENTRY_LETTER)
         book.rows.append(row)
         book.entry_count += 1
         self.entry_count += 1
         return row
 
-    def _counted_as(self, reason: bytes, rev: bytes | None) -> bytes:
-        """Its reason or, of a reversal, that of what it reverses; remembered for the line."""
+    def _open_book_of(self, name: bytes, campaign: bytes | None, currency: bytes) -> Book:
+        """An entry's book, with everything that the entry names of it open."""
+        book = self.books.get(name)
+        if book is None:
+            raise self._wrong("its book was not opened")
+        if currency != book.currency:
+            raise self._wrong(f"its currency is not that of its book, {book.currency.decode()}")
+        if campaign is not None and campaign not in book.campaigns:
+            raise self._wrong("its campaign was not opened")
+        return book
+
+    def _new_way(
+        self, name: bytes, campaign: bytes | None, currency: bytes, debit: bytes, credit: bytes, reason: bytes
+    ) -> Way:
+        book = self._open_book_of(name, campaign, currency)
+        self._refuse_leg(book, debit, credit)
+        if reason == b"reversal":
+            raise self._wrong("a reversal names what it reverses, and nothing else does")
+        if reason in TAKING_BACK:
+            book.taken_back.add(debit)
+        way = Way(
+            book=book,
+            debit=book.accounts[debit],
+            credit=book.accounts[credit],
+            counted=book.counted.setdefault((debit, credit, reason, False, campaign), [0, 0]),
+            reason_number=self._number_of(reason),
+            turned_round=hash((name, campaign, credit, debit)),
+            csv=b",".join((name, reason, campaign or b"", debit, credit)),
+        )
+        # Never dropped: they are as many as the pairs of accounts that money ever moved between.
+        self._ways[name, campaign or b"", currency, debit, credit, reason] = way
+        return way
+
+    def _take_legs(
+        self, book: Book, name: bytes, campaign: bytes | None, legs: tuple[bytes, ...], reason: bytes, rev: bytes | None
+    ) -> None:
+        """An entry of several legs, or one that reverses another."""
+        is_reversal = reason == b"reversal"
+        if (rev is not None) != is_reversal:
+            raise self._wrong("a reversal names what it reverses, and nothing else does")
+        moved = [(debit, credit, int(amount)) for debit, credit, amount in _each(legs)]
+        for debit, credit, amount in moved:
+            self._refuse_leg(book, debit, credit)
+            if amount > MAX_INTEGER:
+                raise self._wrong("a leg moves too much")
+            book.accounts[debit][0] += amount
+            book.accounts[credit][1] += amount
+            book.turnover += amount
+            if reason in TAKING_BACK:
+                book.taken_back.add(debit)
+        counted_as = self._counted_as(reason, rev)
+        if len(moved) == 1:
+            debit, credit, amount = moved[0]
+            count_leg(book.counted, (debit, credit, counted_as, is_reversal, campaign), amount)
+        else:
+            count_legs(book.counted, moved, counted_as, is_reversal, campaign)
+        if rev is not None:
+            self._take_reversal(_hash_of(name, campaign, legs), int(rev))
+            self._mirrored.append(0)
+        else:
+            self._mirrored.append(_hash_of(name, campaign, _turned_round(legs)))
+
+    def _refuse_leg(self, book: Book, debit: bytes, credit: bytes) -> None:
+        if debit not in book.accounts or credit not in book.accounts:
+            raise self._wrong("an account of it was not opened")
+        if debit == credit:
+            raise self._wrong("a leg goes from an account to itself")
+
+    def _number_of(self, reason: bytes) -> int:
         number = self._reasons.get(reason)
         if number is None:
             number = self._reasons[reason] = len(self._reasons)
             if number > 0xFFFF:
                 raise self._wrong("there are more reasons than anybody could mean")
-        self._reason_of.append(number)
+        return number
+
+    def _counted_as(self, reason: bytes, rev: bytes | None) -> bytes:
+        """Its reason or, of a reversal, that of what it reverses; remembered for the line."""
+        self._reason_of.append(self._number_of(reason))
         if rev is None or int(rev) >= self._size:
             return reason
         return list(self._reasons)[self._reason_of[int(rev)]]
-
-    def _move(self, book: Book, debit: bytes, credit: bytes, amount: int) -> None:
-        try:
-            book.accounts[debit][0] += amount
-            book.accounts[credit][1] += amount
-        except KeyError:
-            raise self._wrong("an account of it was not opened") from None
-        if debit == credit or amount > MAX_INTEGER:
-            raise self._wrong("a leg goes from an account to itself, or moves too much")
-        book.turnover += amount
 
     def _take_reversal(self, said: int, rev: int) -> None:
         if rev >= self._size or self._kinds[rev] != _ENTRY_LETTER:
@@ -263,16 +329,22 @@ class Books:
         book.csv = hashlib.sha256(CSV_HEAD)
 
 
+def _each(legs: tuple[bytes, ...]) -> list[tuple[bytes, bytes, bytes]]:
+    """(debit, credit, amount) of each leg."""
+    return [(legs[place], legs[place + 1], legs[place + 2]) for place in range(0, len(legs), 3)]
+
+
 def _turned_round(legs: tuple[bytes, ...]) -> tuple[bytes, ...]:
     """(debit, credit, amount, …) with each leg's accounts in each other's place."""
+    return tuple(part for debit, credit, amount in _each(legs) for part in (credit, debit, amount))
+
+
+def _hash_of(name: bytes, campaign: bytes | None, legs: tuple[bytes, ...]) -> int:
+    """Of one leg the same that is put together from its way and its amount."""
     if len(legs) == 3:
         debit, credit, amount = legs
-        return credit, debit, amount
-    return tuple(part for place in range(0, len(legs), 3) for part in (legs[place + 1], legs[place], legs[place + 2]))
-
-
-def _parted(legs: tuple[bytes, ...]) -> list[tuple[bytes, bytes, int]]:
-    return [(legs[place], legs[place + 1], int(legs[place + 2])) for place in range(0, len(legs), 3)]
+        return hash((hash((name, campaign, debit, credit)), amount))
+    return hash((name, campaign, legs))
 
 
 def _pattern() -> "re.Pattern[bytes]":

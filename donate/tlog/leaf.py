@@ -1,7 +1,7 @@
 """Leaves of the public log: their canonical bytes, hash and commitments. LEAF.md is the specification."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
@@ -253,6 +253,12 @@ def decode(data: bytes) -> Leaf:
 def leaf_hash(leaf: bytes) -> bytes:
     """SHA-256(0x00 || leaf), the leaf hash of RFC 6962."""
     return hashlib.sha256(b"\x00" + leaf).digest()
+
+
+def leaf_hashes(leaves: Iterable[bytes]) -> list[bytes]:
+    """The same of many: a call for each was a tenth of a verifier's time."""
+    sha256 = hashlib.sha256
+    return [sha256(b"\x00" + leaf).digest() for leaf in leaves]
 
 
 def commitment(salt: bytes, fields: Mapping[str, str]) -> bytes:

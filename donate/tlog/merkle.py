@@ -32,10 +32,11 @@ def root_of(hashes: Sequence[bytes]) -> bytes:
     if not hashes:
         return EMPTY_ROOT
     row = list(hashes)
+    sha256 = hashlib.sha256  # node_hash written out: a call for each was a tenth of a verifier's time
     while len(row) > 1:
         # An odd one at the end moves up as it is: it is the smaller half of a later pair.
         odd = row[-1:] if len(row) % 2 else []
-        row = [node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=False)] + odd
+        row = [sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=False)] + odd
     return row[0]
 
 

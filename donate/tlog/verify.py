@@ -21,7 +21,7 @@ from donate.tlog.books import CSV_HEAD, Books, BooksWrong
 from donate.tlog.canonical import NotCanonical
 from donate.tlog.checkpoint import Checkpoint, CheckpointWrong, open_checkpoint
 from donate.tlog.counting import Published, TotalsWrong, read_totals
-from donate.tlog.leaf import leaf_hash
+from donate.tlog.leaf import leaf_hashes
 from donate.tlog.merkle import EMPTY_ROOT
 from donate.tlog.note import NoteWrong, NotSigned, SignedNote, VerifierKey, read_note
 from donate.tlog.policy import Policy
@@ -156,7 +156,7 @@ class Verifier:
             self._compare_saved(expected[0], EMPTY_ROOT)
         for number, tile in enumerate(bundles_of(size)):
             leaves = self._leaves(tile)
-            hashes = [leaf_hash(leaf) for leaf in leaves]
+            hashes = leaf_hashes(leaves)
             self._compare_tile(Tile(0, tile.index, tile.width), hashes)
             for cut in sorted(at for at in expected if done < at < done + tile.width):
                 self._compare_saved(expected[cut], grow(edge, done, hashes[: cut - done]).root)
