@@ -77,6 +77,7 @@ def run_pass(
 
     An entry that waits though it is numbered is dropped from the queue. One that cannot be spelled as a leaf is set
     aside: it stays in the queue for the sweeps, and the check every_entry_is_logged shows it. Neither holds up others.
+    Raises LogRefused where the database is not the one that the log was published from.
     """
     known = known or Known()
     try:
@@ -100,6 +101,8 @@ def _pass(database: Database, *, sweep: bool, known: Known, publisher: Publisher
         if not batch and not closes:
             return PassResult(0, next_index)
         new_floor = max(floor, batch[-1].id + 1) if batch else floor
+        if publisher is not None:
+            publisher.require_same_past(session)
         reversed_indexes = _pull_in_what_is_reversed(session, batch)
         numbering = _Numbering(session, batch, next_index + len(closes), reversed_indexes, known)
         for entry in log_order(batch):

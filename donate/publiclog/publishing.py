@@ -3,8 +3,9 @@
 A pass commits its checkpoint unpublished. Then the file beside the key is replaced, and only then does the row say that
 readers may be shown it. Killed in between, the next start finishes what was signed and never signs it again.
 
-At the start the database is held against the file. A database that is behind what was published, or that tells it
-otherwise, is refused: it was restored from an older copy, or changed behind our back.
+At the start and in every pass the database is held against the file. A database that is behind what was published, or that
+tells it otherwise, is refused: it was restored from an older copy, or changed behind our back. (Not at the start alone: a
+failover behind a pool of connections is silent.)
 """
 
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from donate.publiclog.keys import KeyFolder
 from donate.publiclog.memory import Memory
 from donate.publiclog.sealing import Sealer
 from donate.tlog.checkpoint import Checkpoint
+from donate.tlog.tiles import edge_root
 
 
 class LogRefused(DonateError):
@@ -67,15 +69,9 @@ class Publisher:
 
         Raises LogRefused.
         """
-        remembered = self.memory.read()
         with database.transaction(Role.SEQUENCER) as session:
             queue.lock(session)  # nobody else signs or publishes meanwhile
-            signed = tree.newest(session)
-            self._refuse_another_log(signed, remembered)
-            if remembered is None and signed is not None and tree.published_size(session) > 0:
-                raise MemoryLost(file=self.memory.path)
-            if remembered is not None:
-                self._compare(session, remembered, signed.size if signed else 0)
+            self.require_same_past(session)
             self._add_keys(session)
         self.publish(database)
         with database.transaction(Role.SEQUENCER) as session:
@@ -87,25 +83,40 @@ class Publisher:
         """Show readers the newest checkpoint that is committed; its size, 0 while there is none."""
         with database.transaction(Role.SEQUENCER) as session:
             queue.lock(session)  # a second sequencer must not put an older checkpoint into the file after a newer one
-            signed, shown = tree.newest(session), tree.published_size(session)
+            signed, remembered = self.require_same_past(session)
             if signed is None:
                 return 0
-            remembered = self.memory.read()
             if remembered is None or remembered.size < signed.size:
                 self.memory.write(signed.note)
-            if shown < signed.size:
+            if tree.published_size(session) < signed.size:
                 mark_published(session, signed.size)
             return signed.size
 
-    def _compare(self, session: Session, remembered: Checkpoint, signed_size: int) -> None:
-        if signed_size < remembered.size:
-            raise DatabaseBehind(published=remembered.size, here=signed_size)
-        try:
-            agrees = tree.root(session, remembered.size) == remembered.root
-        except tree.TreeIncomplete:
-            agrees = False
-        if not agrees:
+    def require_same_past(self, session: Session) -> tuple[tree.Signed | None, Checkpoint | None]:
+        """What this database signed last, and what is remembered as published, once they are seen to agree.
+
+        Wants the sequencer's row. Raises LogRefused.
+        """
+        signed, remembered = tree.newest(session), self.memory.read()
+        self._refuse_another_log(signed, remembered)
+        if remembered is None:
+            if signed is not None and tree.published_size(session) > 0:
+                raise MemoryLost(file=self.memory.path)
+        elif signed is None or signed.size < remembered.size:
+            raise DatabaseBehind(published=remembered.size, here=signed.size if signed else 0)
+        elif not self._agrees(session, signed.checkpoint, remembered):
             raise DatabaseDiffers(published=remembered.size)
+        return signed, remembered
+
+    def _agrees(self, session: Session, signed: Checkpoint, remembered: Checkpoint) -> bool:
+        known = self.sealer.known
+        if signed.size == known.size and signed.root == edge_root(known.edge):
+            # What this process has grown, on a past that was compared before.
+            return remembered.size < signed.size or remembered.root == signed.root
+        try:
+            return tree.root(session, remembered.size) == remembered.root
+        except tree.TreeIncomplete:
+            return False
 
     def _refuse_another_log(self, signed: tree.Signed | None, remembered: Checkpoint | None) -> None:
         origins = {remembered.origin} if remembered else set()

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from donate.tlog.checkpoint import Checkpoint, read_checkpoint
 from donate.tlog.merkle import Nodes, tree_root
 from donate.tlog.note import read_note, verifier_key
 from donate.tlog.tiles import BUNDLE, Edge, Tile, bundle, edge_parts, level_size, nodes_of
@@ -24,6 +25,11 @@ class Signed:
     def origin(self) -> str:
         """The log's name for itself."""
         return self.note.decode().partition("\n")[0]
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """What was signed."""
+        return read_checkpoint(read_note(self.note).text)
 
 
 def newest(session: Session) -> Signed | None:

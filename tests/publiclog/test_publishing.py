@@ -95,6 +95,57 @@ def test_a_database_that_is_behind_is_refused_and_told_what_to_do(
     assert checkpoints(database)[-1].size == older
 
 
+def roll_back(database: Database, to: int) -> None:
+    """What a restored copy, or a standby that was behind, looks like to a sequencer that runs on."""
+    behind_the_triggers(
+        database,
+        f"DELETE FROM checkpoint WHERE size > {to}",
+        f"DELETE FROM receipt_number WHERE entry_id IN (SELECT entry_id FROM log_leaf WHERE log_index >= {to})",
+        f"DELETE FROM log_leaf WHERE log_index >= {to}",
+        f"UPDATE sequencer SET next_index = {to}",
+        f"UPDATE log_head SET published_size = {to}",
+    )
+
+
+@pytest.mark.parametrize("lost", [2, 5, 9])
+def test_a_sequencer_that_runs_on_signs_nothing_once_its_database_is_an_older_copy(
+    database: Database, publisher: Publisher, book_id: int, lost: int
+) -> None:
+    log_donations(database, publisher, book_id, 5)
+    older = checkpoints(database)[-1].size
+    log_donations(database, publisher, book_id, lost)
+    published = publisher.memory.read()
+    roll_back(database, older)
+    for _ in range(3):  # behind it, level with it, and beyond
+        give(database, book_id, 4)
+        with pytest.raises(DatabaseBehind):
+            run_pass(database, sweep=True, publisher=publisher)
+        with pytest.raises(DatabaseBehind):
+            publisher.publish(database)
+    assert (published_size(database), publisher.memory.read()) == (older, published)
+
+
+@pytest.mark.parametrize("grown", [3, 5])
+def test_a_sequencer_that_runs_on_signs_nothing_once_another_past_stands_in_its_database(
+    database: Database, publisher: Publisher, book_id: int, log_folder: Path, grown: int
+) -> None:
+    log_donations(database, publisher, book_id, 5)
+    older = checkpoints(database)[-1].size
+    another = shutil.copytree(log_folder, log_folder.with_name("another"))
+    log_donations(database, publisher, book_id, 3)
+    published = publisher.memory.read()
+    roll_back(database, older)
+    other = publisher_of(another)
+    other.start(database)
+    log_donations(database, other, book_id, grown)
+    give(database, book_id)
+    with pytest.raises(DatabaseDiffers):
+        run_pass(database, sweep=True, publisher=publisher)
+    with pytest.raises(DatabaseDiffers):
+        publisher.publish(database)
+    assert publisher.memory.read() == published
+
+
 @pytest.mark.parametrize(
     "change",
     [
