@@ -28,6 +28,7 @@ from donate.publiclog.queue import AccountFacts, WaitingEntry
 from donate.publiclog.sealing import KnownEdge
 from donate.settings import Settings
 from donate.tlog.canonical import NotCanonical
+from donate.tlog.chart import fault_of
 from donate.tlog.leaf import EntryLeaf, Leaf, LeafLeg, OpenAccount, OpenBook, OpenCampaign, encode
 
 PASS_ENTRIES = 2_000
@@ -257,6 +258,11 @@ class _Numbering:
 
     def _add(self, entry: WaitingEntry) -> None:
         legs = [(self._accounts[debit], self._accounts[credit], amount) for debit, credit, amount in entry.legs]
+        if entry.reverses is None:
+            for debit, credit, _ in legs:  # a line that strangers must refuse could never be taken out again
+                fault = fault_of(entry.reason, debit.code, credit.code, entry.campaign)
+                if fault is not None:
+                    raise NotCanonical(problem=fault)
         for debit, credit, _ in legs:
             for account in (debit, credit):
                 if account.id not in self._known:

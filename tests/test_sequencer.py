@@ -8,7 +8,7 @@ from sqlalchemy.exc import ProgrammingError
 from structlog.testing import capture_logs
 
 from donate.db import Database, Role
-from donate.ledger import checks, journal
+from donate.ledger import books, checks, journal
 from donate.ledger.chart import Reason
 from donate.ledger.journal import Leg
 from donate.publiclog import queue
@@ -80,13 +80,15 @@ def test_what_an_entry_uses_is_opened_before_it_and_once(database: Database, boo
 
 
 def test_a_reversal_names_the_number_of_what_it_reverses(database: Database, book_id: int) -> None:
-    _, second = post(database, donation(book_id), donation(book_id, campaign=None))
+    _, second = post(database, donation(book_id), fee(book_id))
     run_pass(database)
     reverse(database, book_id, second)
     run_pass(database)
     *earlier, reversal = leaves(database)
-    assert [leaf.seq for leaf in earlier if isinstance(leaf, EntryLeaf) and leaf.campaign is None] == [reversal.rev]
-    assert reversal.legs == (("fund:rice", "clearing", 1500),)
+    assert [leaf.seq for leaf in earlier if isinstance(leaf, EntryLeaf) and leaf.reason == "processing_fee"] == [
+        reversal.rev
+    ]
+    assert reversal.legs == (("clearing", "fund:rice", 9),)
     assert reversal.note is not None
 
 
@@ -151,10 +153,12 @@ def test_totals_count_by_reason_and_a_reversal_takes_back_where_its_original_sta
     database: Database, book_id: int
 ) -> None:
     _, taken, paid_fee = post(database, donation(book_id), donation(book_id), fee(book_id))
+    with database.transaction() as session:
+        books.open_account(session, book_id=book_id, code="payable:school")
     pay = donation(
         book_id,
         reason=Reason.DISBURSEMENT_PAID,
-        legs=(Leg(debit="payable_refunds", credit="bank", amount_minor=450),),
+        legs=(Leg(debit="payable:school", credit="bank", amount_minor=450),),
     )
     (paid,) = post(database, pay)
     drain(database)
@@ -211,11 +215,12 @@ def test_a_reference_is_logged_for_the_charitys_own_dealings_and_not_for_a_donor
     database: Database, book_id: int
 ) -> None:
     legs = (Leg(debit="bank", credit="clearing", amount_minor=10),)
+    earned = (Leg(debit="bank", credit="interest", amount_minor=10),)
     post(
         database,
         donation(book_id, reference="ch_1"),
         donation(book_id, reason=Reason.SETTLEMENT, reference="po_1", legs=legs),
-        donation(book_id, reason=Reason.INTEREST, reference="line-7", legs=legs),
+        donation(book_id, reason=Reason.INTEREST, reference="line-7", legs=earned),
     )
     drain(database)
     logged = [leaf for leaf in leaves(database) if isinstance(leaf, EntryLeaf)]
@@ -265,11 +270,11 @@ def misspell(database: Database, entry_id: int, reference: str) -> None:
 
 
 def test_an_entry_that_no_leaf_can_spell_is_set_aside_and_the_others_go_on(database: Database, book_id: int) -> None:
-    legs = (Leg(debit="bank", credit="clearing", amount_minor=10),)
+    earned = (Leg(debit="bank", credit="interest", amount_minor=10),)
     _, bad, _ = post(
         database,
         donation(book_id),
-        donation(book_id, reason=Reason.INTEREST, reference="line-7", legs=legs),
+        donation(book_id, reason=Reason.INTEREST, reference="line-7", legs=earned),
         donation(book_id),
     )
     misspell(database, bad, "=cmd()")
@@ -293,6 +298,15 @@ def test_an_entry_that_no_leaf_can_spell_is_set_aside_and_the_others_go_on(datab
     assert drain(database) == 2
     with database.reading() as session:
         assert [result for result in checks.run_checks(session) if not result.is_ok] == []
+
+
+def test_an_entry_that_strangers_would_refuse_is_set_aside_and_never_signed(database: Database, book_id: int) -> None:
+    out_of_nowhere = (Leg(debit="bank", credit="fund:rice", amount_minor=1500),)
+    bad, _ = post(database, donation(book_id, legs=out_of_nowhere), donation(book_id))
+    with capture_logs() as said:
+        assert run_pass(database).entry_count == 1
+    assert in_queue(database) == [bad]
+    assert ["donation moves nothing from bank to fund:rice" in line.get("problem", "") for line in said] == [True]
 
 
 @pytest.mark.parametrize("role", [Role.WEB, Role.ERASER])

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from donate.errors import N_, DonateError
+from donate.tlog import chart
 from donate.tlog import leaf as leaves
 from donate.tlog.canonical import NotCanonical
 from donate.tlog.counting import Counted, count_leg, count_legs, rows_of
@@ -23,8 +24,8 @@ CSV_HEAD = (
 )
 _LETTERS = {"entry": ord("e"), "open": ord("o"), "document": ord("d"), "day": ord("y"), "close": ord("c")}
 _ENTRY_LETTER = _LETTERS["entry"]
-# What may leave a fund below zero: money that went back after it was spent, until the general fund covers it.
-TAKING_BACK = frozenset({b"refund", b"dispute_lost", b"reversal", b"provider_adjustment", b"processing_fee"})
+# Accounts that end below zero only by what was taken back from them.
+_NOT_BELOW_ZERO = (b"fund:", b"payable:")
 
 
 class BooksWrong(DonateError):
@@ -46,12 +47,19 @@ class Book:
     rows: list[bytes] = field(default_factory=list)  # not in `csv` yet
     closed_count: int = 0
     closed_on: date | None = None
-    taken_back: set[bytes] = field(default_factory=set)  # accounts that money went back from
     counted: Counted = field(default_factory=dict)
 
     def hash_rows(self) -> None:
         self.csv.update(b"".join(self.rows))
         self.rows.clear()
+
+    def taken_back(self) -> dict[bytes, int]:
+        """By account: what refunds, lost disputes and reversals took from it, less what came back."""
+        taken: dict[bytes, int] = {}
+        for (debit, credit, counted_as, is_back, _), (amount, _) in self.counted.items():
+            for code, sign in zip((debit, credit), chart.taken_back(counted_as.decode(), is_back=is_back), strict=True):
+                taken[code] = taken.get(code, 0) + sign * amount
+        return taken
 
     def trial_balance(self) -> str:
         """`code,debits,credits` for every account that was moved, by ascending code."""
@@ -112,10 +120,14 @@ class Books:
         return [row for name, book in books for row in rows_of(self._size, name, book.currency, book.counted)]
 
     def finish(self) -> None:
-        """What has to hold at the end: no fund is below zero unless money went back from it. Raises BooksWrong."""
+        """What has to hold at the end: no fund and no payable is below zero by more than what was taken back from it.
+
+        Raises BooksWrong.
+        """
         for name, book in self.books.items():
+            taken = book.taken_back()
             for code, (debits, credits) in book.accounts.items():
-                if code.startswith(b"fund:") and debits > credits and code not in book.taken_back:
+                if code.startswith(_NOT_BELOW_ZERO) and debits - credits > max(0, taken.get(code, 0)):
                     where = f"{name.decode()} {code.decode()}"
                     raise BooksWrong(seq=self._size - 1, problem=f"{where} is below zero and nothing says why")
 
@@ -177,11 +189,10 @@ class Books:
         self, name: bytes, campaign: bytes | None, currency: bytes, debit: bytes, credit: bytes, reason: bytes
     ) -> Way:
         book = self._open_book_of(name, campaign, currency)
-        self._refuse_leg(book, debit, credit)
         if reason == b"reversal":
             raise self._wrong("a reversal names what it reverses, and nothing else does")
-        if reason in TAKING_BACK:
-            book.taken_back.add(debit)
+        self._refuse_leg(book, debit, credit)
+        self._refuse_move(reason, debit, credit, campaign)
         way = Way(
             book=book,
             debit=book.accounts[debit],
@@ -205,13 +216,13 @@ class Books:
         moved = [(debit, credit, int(amount)) for debit, credit, amount in _each(legs)]
         for debit, credit, amount in moved:
             self._refuse_leg(book, debit, credit)
+            if not is_reversal:
+                self._refuse_move(reason, debit, credit, campaign)
             if amount > MAX_INTEGER:
                 raise self._wrong("a leg moves too much")
             book.accounts[debit][0] += amount
             book.accounts[credit][1] += amount
             book.turnover += amount
-            if reason in TAKING_BACK:
-                book.taken_back.add(debit)
         counted_as = self._counted_as(reason, rev)
         if len(moved) == 1:
             debit, credit, amount = moved[0]
@@ -229,6 +240,12 @@ class Books:
             raise self._wrong("an account of it was not opened")
         if debit == credit:
             raise self._wrong("a leg goes from an account to itself")
+
+    def _refuse_move(self, reason: bytes, debit: bytes, credit: bytes, campaign: bytes | None) -> None:
+        named = None if campaign is None else campaign.decode()
+        fault = chart.fault_of(reason.decode(), debit.decode(), credit.decode(), named)
+        if fault is not None:
+            raise self._wrong(fault)
 
     def _number_of(self, reason: bytes) -> int:
         number = self._reasons.get(reason)
@@ -286,9 +303,11 @@ class Books:
 
     def _take_in_book(self, book: Book, leaf: leaves.Leaf) -> None:
         match leaf:
-            case leaves.OpenAccount(account=account):
+            case leaves.OpenAccount(account=account, cls=cls):
                 if account.encode() in book.accounts:
                     raise self._wrong("its account was opened before")
+                if chart.CLASSES.get(chart.kind_of(account)) != cls:
+                    raise self._wrong(f"{account} is no {cls}")
                 book.accounts[account.encode()] = [0, 0]
             case leaves.OpenCampaign(campaign=campaign):
                 if campaign.encode() in book.campaigns:

@@ -31,6 +31,7 @@ from donate.tlog.tiles import WIDTH, Edge, Node, Tile, TileWrong, bundles_of, ed
 CSV = "ledger.csv"
 TOTALS = "totals.csv"
 REPORT_EVERY = 64  # bundles
+LONGEST_ROW = 8192  # bytes
 
 
 class Code(IntEnum):
@@ -59,6 +60,7 @@ class Findings:
     """What was found out about a log."""
 
     origin: str = ""
+    note: bytes = b""  # the signed checkpoint that all of this is about
     size: int = 0
     root: bytes = EMPTY_ROOT
     entry_count: int = 0
@@ -101,6 +103,10 @@ class Verifier:
         findings.entry_count = findings.books.entry_count
         findings.compared_checkpoints = len(self.saved)
         findings.totals_compared = len(totals.rows) if totals is not None else 0
+        if csv.unsigned_rows:
+            findings.notes.append(
+                f"{CSV} goes on behind the signed lines: {csv.unsigned_rows} rows that were not checked"
+            )
         if self.with_csv and not findings.csv_rows_checked:
             findings.notes.append(f"there is no {CSV} here to compare")
         if totals is None:
@@ -113,11 +119,13 @@ class Verifier:
         data = self.source.read(CHECKPOINT)
         if data is None:
             raise Refused(Code.UNREADABLE, "there is no checkpoint here, so this is no log")
+        findings.note = data
         try:
             signed = read_note(data)
             if self.policy is not None:
                 findings.witnesses = tuple(sorted(self.policy.witnesses_of(signed)))
-                return self.policy.open(signed) if self.policy.logs else self._by_keys_and_quorum(signed)
+                checkpoint = self.policy.open(signed) if self.policy.logs else self._by_keys_and_quorum(signed)
+                return open_checkpoint(signed, self.keys) if self.policy.logs and self.keys else checkpoint
             return open_checkpoint(signed, self.keys)
         except (NoteWrong, CheckpointWrong, NotSigned) as error:
             raise Refused(Code.SIGNATURE, str(error)) from error
@@ -141,7 +149,10 @@ class Verifier:
         return open_checkpoint(signed, self.keys)
 
     def _refuse_older_than_saved(self, checkpoint: Checkpoint) -> None:
+        roots: dict[int, bytes] = {}
         for saved in self.saved:
+            if roots.setdefault(saved.size, saved.root) != saved.root:
+                raise Refused(Code.FORK, f"of {saved.size} lines two checkpoints were saved before, and they differ")
             if saved.origin != checkpoint.origin:
                 raise Refused(Code.FORK, f"the log called itself {saved.origin} before, and {checkpoint.origin} now")
             if saved.size > checkpoint.size:
@@ -264,6 +275,7 @@ class _Csv:
 
     def __init__(self, file: BinaryIO | None) -> None:
         self._file = file
+        self.unsigned_rows = 0
         if file is not None:
             self._expect(CSV_HEAD)
 
@@ -275,10 +287,18 @@ class _Csv:
         """Whether there was a CSV; what follows in it must be behind the signed lines."""
         if self._file is None:
             return False
-        rest = self._file.readline()
-        number = rest.partition(b",")[0]
-        if rest and not (number.isdigit() and int(number) >= size):
-            raise Refused(Code.EXPORT, f"{CSV} has a row that no leaf makes: {rest[:200]!r}")
+        newest = size - 1
+        while rest := self._file.readline(LONGEST_ROW):
+            number = rest.partition(b",")[0]
+            if (
+                not rest.endswith(b"\n")
+                or not number.isdigit()
+                or len(number) > 18
+                or int(number) < newest + (newest < size)
+            ):
+                raise Refused(Code.EXPORT, f"{CSV} has a row that no leaf makes: {rest[:200]!r}")
+            newest = int(number)
+            self.unsigned_rows += 1
         return True
 
     def close(self) -> None:

@@ -71,7 +71,7 @@ def soup_and_suspense(book_id: int) -> list[journal.NewEntry]:
     cleared = Leg(debit="suspense", credit="fund:soup", amount_minor=300)
     return [
         donation(book_id, legs=(soup,), campaign="soup"),
-        donation(book_id, legs=(unknown,), campaign=None),
+        donation(book_id, legs=(unknown,), campaign=None, reason=Reason.PROVIDER_ADJUSTMENT),
         donation(book_id, legs=(cleared,), campaign="soup", reason=Reason.SUSPENSE_CLEARED),
     ]
 

@@ -90,6 +90,7 @@ class Writer:
             ("clearing", "asset"),
             ("bank", "asset"),
             ("general", "fund"),
+            ("fee_cover", "fund"),
             ("payable:p1", "liability"),
         ):
             self.write(leaves.OpenAccount, book, account=account, cls=cls)

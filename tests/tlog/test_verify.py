@@ -202,3 +202,37 @@ def unbalanced(change: str) -> list[bytes]:
 )  # fmt: skip
 def test_what_the_books_do_not_allow_is_found_though_it_is_signed(change: str) -> None:
     assert refused(publish(unbalanced(change), csv=b""), with_csv=False) is Code.ACCOUNTING
+
+
+def test_two_checkpoints_that_were_saved_of_one_size_and_differ_are_a_fork_whichever_the_log_shows() -> None:
+    others = [*DATA[:-1], DATA[-1].replace(b'"v":"1"', b'"v":"1" ')]
+    saved = [checkpoint_of(DATA), checkpoint_of(others)]
+    for order in (saved, saved[::-1]):
+        with pytest.raises(Refused, match="they differ") as told:
+            verifier(publish(DATA), saved=order).run()
+        assert told.value.code is Code.FORK
+
+
+def test_rows_behind_the_signed_lines_are_counted_and_told() -> None:
+    log = publish(DATA)
+    size = len(DATA)
+    log.files["ledger.csv"] += b"%d,1,x\n%d,2,x\n%d,1,x\n" % (size, size, size + 4)
+    assert any("3 rows that were not checked" in note for note in verifier(log).run().notes)
+
+
+@pytest.mark.parametrize("tail", [b"{next},x\n1,1,x\n", b"{next},x\nx,1\n", b"{next},half", b"9" * 5000 + b"\n"])
+def test_rows_behind_the_signed_lines_that_belong_before_them_are_refused(tail: bytes) -> None:
+    log = publish(DATA)
+    log.files["ledger.csv"] += tail.replace(b"{next}", b"%d" % len(DATA))
+    with pytest.raises(Refused, match="no leaf makes") as told:
+        verifier(log).run()
+    assert told.value.code is Code.EXPORT
+
+
+def test_a_key_and_a_policy_must_both_hold() -> None:
+    policy = read_policy(f"log {KEY.verifier}\nquorum none\n".encode())
+    other = new_key(ORIGIN).verifier
+    verifier(publish(DATA), policy=policy).run()
+    with pytest.raises(Refused) as told:
+        verifier(publish(DATA), policy=policy, keys=[other]).run()
+    assert told.value.code is Code.SIGNATURE
