@@ -1,10 +1,13 @@
 """Money that is said to move as no charity moves it is refused, however well it is signed."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from donate.ledger.chart import KINDS, Reason
+from donate.tlog import chart
 from donate.tlog.chart import CLASSES, MOVES
 from donate.tlog.leaf import OpenAccount
 from donate.tlog.verify import Refused
@@ -33,6 +36,13 @@ def test_it_is_the_chart_of_the_books() -> None:
     assert {kind.name: kind.account_class.value for kind in KINDS.values()} == CLASSES
     assert MOVES.keys() == {reason.value for reason in Reason} - {"reversal"}
     assert {kind for moves in MOVES.values() for move in moves for kind in move} <= CLASSES.keys()
+
+
+def test_the_format_says_the_same_of_every_reason() -> None:
+    text = (Path(chart.__file__).parent / "LEAF.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `([a-z_]+)` \| ([a-z_ ,]+) \|$", text.partition("\n## Moves\n")[2], re.MULTILINE))
+    assert {reason: {tuple(move.split()) for move in moves.split(", ")} for reason, moves in told.items()} == MOVES
+    assert all(f"{kind} {cls}" in text for kind, cls in CLASSES.items())
 
 
 WRONG: dict[str, tuple[str, tuple[str, str, int], str | None]] = {
