@@ -24,6 +24,7 @@ CSV_HEAD = (
 )
 _LETTERS = {"entry": ord("e"), "open": ord("o"), "document": ord("d"), "day": ord("y"), "close": ord("c")}
 _ENTRY_LETTER = _LETTERS["entry"]
+_REPLACED = ord("r")  # evidence that a later line took the place of
 # Accounts that end below zero only by what was taken back from them.
 _NOT_BELOW_ZERO = (b"fund:", b"payable:")
 
@@ -118,6 +119,10 @@ class Books:
         """The rows of the totals file, as of the lines taken so far."""
         books = sorted(self.books.items())
         return [row for name, book in books for row in rows_of(self._size, name, book.currency, book.counted)]
+
+    def is_reversed(self, seq: int) -> bool:
+        """Whether the entry at `seq`, which reverses nothing itself, was turned round by a later one."""
+        return self._kinds[seq] == _ENTRY_LETTER and self._mirrored[seq] == 0
 
     def finish(self) -> None:
         """What has to hold at the end: no fund and no payable is below zero by more than what was taken back from it.
@@ -327,8 +332,10 @@ class Books:
             if seq >= self._size or self._kinds[seq] != _ENTRY_LETTER:
                 raise self._wrong(f"line {seq}, which it supports, is no earlier entry")
         kind = _LETTERS[leaves.kind_of(leaf)]
-        if leaf.supersedes is not None and (leaf.supersedes >= self._size or self._kinds[leaf.supersedes] != kind):
-            raise self._wrong("what it replaces is no earlier line of its kind")
+        if leaf.supersedes is not None:
+            if leaf.supersedes >= self._size or self._kinds[leaf.supersedes] != kind:
+                raise self._wrong("what it replaces is no earlier line of its kind, or was replaced before")
+            self._kinds[leaf.supersedes] = _REPLACED
         if leaf.campaign is not None and leaf.campaign.encode() not in book.campaigns:
             raise self._wrong("its campaign was not opened")
 

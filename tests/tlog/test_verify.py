@@ -168,6 +168,10 @@ def unbalanced(change: str) -> list[bytes]:
             writer.write(leaves.DocumentLeaf, doc=bytes(32), supports=(0,))
         case "evidence that replaces an entry":
             writer.write(leaves.DocumentLeaf, doc=bytes(32), supports=(given,), supersedes=given)
+        case "evidence that was replaced before":
+            first = writer.write(leaves.DocumentLeaf, doc=bytes(32), supports=(given,))
+            writer.write(leaves.DocumentLeaf, doc=bytes(32), supports=(given,), supersedes=first)
+            writer.write(leaves.DocumentLeaf, doc=bytes(32), supports=(given,), supersedes=first)
         case "a number that was left out":
             writer.data.append(
                 leaves.encode(OpenAccount(seq=99, book="lunch", day=writer.day, account="jar", cls="fund"))
@@ -197,7 +201,7 @@ def unbalanced(change: str) -> list[bytes]:
      "another currency", "a leg to itself", "a reversal of nothing", "a reversal of what comes later",
      "a reversal of no entry", "a reversal of another amount", "a second reversal", "a reversal of a reversal",
      "something else that reverses", "a fund below zero", "an account opened twice", "evidence of nothing",
-     "evidence that replaces an entry", "a number that was left out", "a day that is none", "a second close of a day",
+     "evidence that replaces an entry", "evidence that was replaced before", "a number that was left out", "a day that is none", "a second close of a day",
      "a close of nothing", "spaces between keys", "entries", "turnover", "trial", "csv"],
 )  # fmt: skip
 def test_what_the_books_do_not_allow_is_found_though_it_is_signed(change: str) -> None:
