@@ -141,14 +141,13 @@ class Books:
 
     def _take_entry(self, parts: tuple[bytes | Any, ...], leaf_hash: bytes) -> bytes:
         """An entry's row or rows. The common case, one leg and no reversal, is most of a verifier's time."""
-        (name, campaign, cm, currency, day, doc, debit, credit, amount, *more, note, reason, ref, rev, seq, settle) = (
-            parts
-        )
+        name, campaign, cm, currency, day, doc, debit, credit, amount, second, _, _, _, _, _, *rest = parts
+        note, reason, ref, rev, seq, settle = rest
         if int(seq) != self._size:
             raise self._wrong(f"it says that it is line {seq.decode()}")
         if day not in self._days:
             self._take_day(day)
-        if rev is None and more[0] is None:
+        if rev is None and second is None:
             way = self._ways.get((name, campaign or b"", currency, debit, credit, reason))
             if way is None:
                 way = self._new_way(name, campaign, currency, debit, credit, reason)
@@ -166,12 +165,12 @@ class Books:
             self._reason_of.append(way.reason_number)
         else:
             book = self._open_book_of(name, campaign, currency)
-            legs = (debit, credit, amount, *(part for part in more if part is not None))
+            legs = tuple(part for part in parts[6:15] if part is not None)
             self._take_legs(book, name, campaign, legs, reason, rev)
             head = (day, name, reason, campaign or b"")
-            rest = (currency, rev or b"", doc or b"", note or b"", ref or b"", settle or b"", cm, leaf_hash)
+            behind = (currency, rev or b"", doc or b"", note or b"", ref or b"", settle or b"", cm, leaf_hash)
             row = b"".join(
-                b",".join((seq, b"%d" % line, *head, *leg, *rest)) + b"\n" for line, leg in enumerate(_each(legs), 1)
+                b",".join((seq, b"%d" % line, *head, *leg, *behind)) + b"\n" for line, leg in enumerate(_each(legs), 1)
             )
         self._kinds.append(_ENTRY_LETTER)
         book.rows.append(row)
