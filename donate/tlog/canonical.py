@@ -25,8 +25,11 @@ _encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",",
 
 def encode_canonical(value: object) -> bytes:
     """The one spelling of `value`, made of mappings, lists or tuples, and strings. Raises NotCanonical."""
-    _refuse_unfit(value)
-    return spell(value)
+    try:
+        _refuse_unfit(value)
+        return spell(value)
+    except RecursionError as error:
+        raise NotCanonical(problem="it is nested too deeply") from error
 
 
 def spell(value: object) -> bytes:

@@ -67,7 +67,8 @@ class Findings:
     witnesses: tuple[str, ...] = ()
     compared_checkpoints: int = 0
     csv_rows_checked: bool = False
-    totals_compared: int = 0
+    totals_compared: int = 0  # rows
+    receipt_was_reversed: bool | None = None  # None without a receipt
     notes: list[str] = field(default_factory=list)
     books: Books = field(default_factory=Books)
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from donate.errors import DonateError
 from donate.tlog.checkpoint import Checkpoint, CheckpointWrong, read_checkpoint
 from donate.tlog.merkle import ProofWrong
-from donate.tlog.note import NoteWrong, NotSigned, VerifierKey, read_note, verifier_key
+from donate.tlog.note import KeyWrong, NoteWrong, NotSigned, VerifierKey, read_note, verifier_key
 from donate.tlog.policy import Policy, read_policy
 from donate.tlog.proof_file import ProofFile, ProofFileWrong, read_proof_file
 from donate.tlog.receipt import ReceiptWrong, Shown, check_receipt
-from donate.tlog.source import CHECKPOINT, Kept, Source, SourceUnreachable, source_of
+from donate.tlog.source import Kept, Source, SourceUnreachable, source_of
 from donate.tlog.verify import Code, Findings, Refused, Verifier
 
 CODES = "\n".join(
@@ -75,9 +75,10 @@ def _parser(name: str | None) -> argparse.ArgumentParser:
 def _verified(given: argparse.Namespace) -> Findings:
     source: Source = source_of(given.log)
     saved = [_saved(path) for path in given.since]
-    if given.keep is not None:
-        source = Kept(source, given.keep)
-        saved += [_saved(path) for path in sorted((given.keep / "checkpoints").glob("*"))]
+    kept = Kept(source, given.keep) if given.keep is not None else None
+    if kept is not None:
+        source = kept
+        saved += [_saved(path) for path in _kept_checkpoints(given.keep)]
     keys, policy, believed = _trusted(given, source)
     shown = None
     if given.receipt is not None:
@@ -86,51 +87,83 @@ def _verified(given: argparse.Namespace) -> Findings:
     verifier = Verifier(
         source=source, keys=keys, policy=policy, saved=saved, with_csv=not given.no_csv, progress=_progress(given)
     )
-    findings = verifier.run()
+    findings = _run(verifier, kept)
     if believed:
         findings.notes.append("the key was taken from the log itself; give --key with one that you have from elsewhere")
     if shown is not None:
         legs = ", ".join(f"{leg.amount_minor} from {leg.debit} to {leg.credit}" for leg in shown.leaf.legs)
         findings.notes.append(f"the receipt is line {shown.leaf.seq}, {shown.leaf.day}, {shown.leaf.cur}: {legs}")
+        findings.receipt_was_reversed = findings.books.is_reversed(shown.leaf.seq)
+        if findings.receipt_was_reversed:
+            findings.notes.append("a later line REVERSED what the receipt is of: it counts no more")
     if given.keep is not None:
-        _save(given.keep, source, findings)
+        _save(given.keep, findings)
     return findings
+
+
+def _run(verifier: Verifier, kept: Kept | None) -> Findings:
+    """Run; where that is refused after kept tiles were read, once more without them: they may be what is wrong.
+
+    Raises Refused, which so is always about what the log itself shows now, and SourceUnreachable.
+    """
+    try:
+        return verifier.run()
+    except Refused:
+        if kept is None or not kept.start_anew():
+            raise
+    return verifier.run()
 
 
 def _trusted(given: argparse.Namespace, source: Source) -> tuple[list[VerifierKey], Policy | None, bool]:
     """Keys, policy, and whether the keys are only the log's own word."""
-    policy = read_policy(given.policy.read_bytes()) if given.policy is not None else None
+    policy = read_policy(_bytes_of(given.policy)) if given.policy is not None else None
     keys = [verifier_key(key) for key in given.key]
     if keys or (policy is not None and policy.logs):
         return keys or list(policy.logs if policy else ()), policy, False
     data = source.read("vkey")
     if data is None:
         raise Refused(Code.UNREADABLE, "there is no key here; give one with --key")
-    return [verifier_key(line) for line in data.decode("ascii", "replace").splitlines()], policy, True
+    try:
+        return [verifier_key(line) for line in data.decode("ascii", "replace").splitlines()], policy, True
+    except KeyWrong as error:  # the log's own word, so not a wrong argument
+        raise Refused(Code.UNREADABLE, f"the key here is none, give one with --key: {error}") from error
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceUnreachable(name=path, problem=error.strerror or str(error)) from error
+
+
+def _kept_checkpoints(folder: Path) -> list[Path]:
+    """Those that `_save` wrote: by their size, and not what else a file manager may have put there."""
+    found = (folder / "checkpoints").glob("*")
+    return sorted(path for path in found if path.name.isascii() and path.name.isdecimal())
 
 
 def _saved(path: Path) -> Checkpoint:
     try:
-        return read_checkpoint(read_note(path.read_bytes()).text)
-    except OSError as error:
-        raise SourceUnreachable(name=path, problem=error.strerror or str(error)) from error
+        return read_checkpoint(read_note(_bytes_of(path)).text)
     except (NoteWrong, CheckpointWrong) as error:
         raise SourceUnreachable(name=path, problem=str(error)) from error
 
 
-def _save(folder: Path, source: Source, findings: Findings) -> None:
-    """For the next run, under its size."""
-    data = source.read(CHECKPOINT)
-    if data is not None and read_checkpoint(read_note(data).text).size == findings.size:
-        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-        (folder / "checkpoints" / str(findings.size)).write_bytes(data)
+def _save(folder: Path, findings: Findings) -> None:
+    """The checkpoint that was checked, for the next run, under its size. Raises SourceUnreachable."""
+    path = folder / "checkpoints" / str(findings.size)
+    new = path.with_name(f".{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.write_bytes(findings.note)
+        new.replace(path)
+    except OSError as error:
+        raise SourceUnreachable(name=path, problem=error.strerror or str(error)) from error
 
 
 def _receipt(path: Path) -> ProofFile:
     try:
-        return read_proof_file(path.read_bytes())
-    except OSError as error:
-        raise SourceUnreachable(name=path, problem=error.strerror or str(error)) from error
+        return read_proof_file(_bytes_of(path))
     except ProofFileWrong as error:
         raise Refused(Code.RECEIPT, str(error)) from error
 
@@ -178,6 +211,8 @@ def _end(given: argparse.Namespace, code: Code, told: str, findings: Findings | 
                 "entries": findings.entry_count,
                 "witnesses": list(findings.witnesses),
                 "csv": findings.csv_rows_checked,
+                "totals": findings.totals_compared,
+                "receipt_was_reversed": findings.receipt_was_reversed,
                 "saved_checkpoints": findings.compared_checkpoints,
                 "notes": findings.notes,
             }

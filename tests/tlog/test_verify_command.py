@@ -94,13 +94,15 @@ def test_what_was_seen_before_is_compared_at_the_next_run(folder: Path, tmp_path
 SALT, FIELDS = bytes(range(32)), {"name": "张三", "message": "吃好！"}
 
 
-def a_receipt(tmp_path: Path, fields: dict[str, str]) -> tuple[Path, Path]:
+def a_receipt(tmp_path: Path, fields: dict[str, str], *, is_reversed: bool = False) -> tuple[Path, Path]:
     """A log with one donation that commits to FIELDS, and a proof file that claims `fields`."""
     from donate.tlog.leaf import commitment
 
     writer = Writer()
     writer.open()
     seq = writer.entry("donation", ("clearing", "fund:rice", 1500), campaign="rice", cm=commitment(SALT, FIELDS))
+    if is_reversed:
+        writer.entry("reversal", ("fund:rice", "clearing", 1500), campaign="rice", rev=seq, note=bytes(32))
     log = publish(writer.data)
     size = len(writer.data)
     hashes = inclusion_proof(nodes_of(lambda tile: log.files[tile.path], size), seq, size)
@@ -114,6 +116,17 @@ def test_a_receipt_is_checked_with_the_log(tmp_path: Path, capsys: pytest.Captur
     log, path = a_receipt(tmp_path, FIELDS)
     assert main([str(log), *TRUSTED, "--receipt", str(path)]) == 0
     assert "1500 from clearing to fund:rice" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_a_receipt_of_a_donation_that_was_reversed_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], is_reversed: bool
+) -> None:
+    log, path = a_receipt(tmp_path, FIELDS, is_reversed=is_reversed)
+    assert main([str(log), *TRUSTED, "--receipt", str(path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["receipt_was_reversed"] is is_reversed
+    assert any("REVERSED" in note for note in told["notes"]) is is_reversed
 
 
 def test_a_receipt_with_another_name_in_it_is_refused(tmp_path: Path) -> None:
