@@ -1,12 +1,18 @@
-"""Large trees, made once for a file of tests."""
+"""Large trees, made once for a file of tests; and a log that answers badly."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pymerkle
 import pytest
 
+from donate.tlog import source
 from donate.tlog.merkle import (
     Nodes,
 )
 from donate.tlog.tiles import Tile, grow, nodes_of, tiles_of
+from tests.tlog.hostile import LOG, Server, written
 from tests.tlog.trees import EDGES, HASHES, LEAVES, SMALL, Listed
 
 
@@ -40,3 +46,28 @@ def large() -> dict[int, Nodes]:
         return nodes_of(read, size)
 
     return {size: nodes_from_tiles(size) for size in EDGES}
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that gives up soon and takes little."""
+    monkeypatch.setattr(source, "FIRST_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(source, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(source, "MOST_BYTES", 1024 * 1024)
+
+
+@pytest.fixture
+def server(short_waits: None) -> Iterator[Server]:
+    """A served log that answers as a test says."""
+    server = Server()
+    thread = threading.Thread(target=server.http.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An honest log as files."""
+    return written(LOG.files, tmp_path / "log")
