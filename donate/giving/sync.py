@@ -82,6 +82,10 @@ def _sync_fee(
 def _book_known_fee(session: Session, merchant: str, reference: UUID, seen: ProviderCheckout) -> None:
     if seen.status != "paid" or seen.fee_minor is None or seen.charge_id is None:
         return
+    # Meanwhile another page of the same checkout may have become its payment: this fee is not that one's.
+    paid_by = session.scalar(select(Checkout.session_id).where(Checkout.public_id == reference).with_for_update())
+    if paid_by != seen.session_id:
+        return
     book_fee(
         session,
         merchant,

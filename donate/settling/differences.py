@@ -96,6 +96,8 @@ def _before() -> datetime:
 
 
 # merchant account, subject, ours, theirs, currency
+# A line that staff explained away is no line of what is booked: both would stand in the books. One that still waits or
+# stands unexplained is named by itself.
 _QUERIES = (
     (
         Difference.BALANCE_DIFFERS,
@@ -191,7 +193,8 @@ _QUERIES = (
           AND money.merchant_account_id = ANY (CAST(:merchants AS bigint[]))
           AND NOT EXISTS (SELECT FROM provider_line line
                           WHERE line.merchant_account_id = money.merchant_account_id
-                            AND line.source_id = money.charge_id)
+                            AND line.source_id = money.charge_id
+                            AND (line.met IS DISTINCT FROM 'suspense' OR line.explained_at IS NULL))
         UNION ALL
         SELECT min(merchant.id), split_part(entry.idempotency_key, ':', 2), sum(transfer.amount_minor), NULL,
                min(book.currency)
@@ -205,6 +208,7 @@ _QUERIES = (
           AND merchant.id = ANY (CAST(:merchants AS bigint[]))
           AND NOT EXISTS (SELECT FROM provider_line line
                           WHERE line.source_id = split_part(entry.idempotency_key, ':', 2)
+                            AND (line.met IS DISTINCT FROM 'suspense' OR line.explained_at IS NULL)
                             AND line.amount_minor <> 0
                             AND (line.amount_minor < 0) = (entry.reason IN ('refund', 'dispute_opened')))
         GROUP BY 2

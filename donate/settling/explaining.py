@@ -18,6 +18,7 @@ from donate.ledger.chart import Reason
 from donate.ledger.journal import Leg, NewEntry
 from donate.ledger.models import MerchantAccount
 from donate.settling import owners, repairs
+from donate.settling.asking import refuse_while_a_message_waits
 from donate.settling.lines import Home, home_of
 from donate.settling.models import Met, ProviderLine
 from donate.text import TextTooLong, clean_text
@@ -67,6 +68,10 @@ class OutcomeNotOpen(DonateError):
     field = "outcome"
 
 
+class OwnerIsKnown(OutcomeNotOpen):
+    sentence = N_("By now it is known which payment of ours this balance line belongs to: it can only go there.")
+
+
 def outcomes_of(session: Session, line: ProviderLine) -> tuple[Outcome, ...]:
     """How this line may be explained; none once it is."""
     if line.explained_at is not None or line.met not in (Met.SUSPENSE, Met.UNBOOKED):
@@ -81,7 +86,8 @@ def outcomes_of(session: Session, line: ProviderLine) -> tuple[Outcome, ...]:
 def explain(session: Session, line_id: int, outcome: Outcome, *, by: int, note: str) -> None:
     """Book what staff say of a line, once. The note is staff's own and stays with the line, outside the public log.
 
-    Raises NotFound, LineExplainedAlready, OutcomeNotOpen, ExplanationMissing, ExplanationTooLong.
+    The door asks the provider before: see asking.ask_first.
+    Raises NotFound, LineExplainedAlready, OutcomeNotOpen, MessageWaits, ExplanationMissing, ExplanationTooLong.
     """
     words = clean_text(note, NOTE_LENGTH, ExplanationTooLong)
     if not words:
@@ -91,9 +97,12 @@ def explain(session: Session, line_id: int, outcome: Outcome, *, by: int, note: 
         raise NotFound
     if line.explained_at is not None or line.met not in (Met.SUSPENSE, Met.UNBOOKED):
         raise LineExplainedAlready
-    if outcome not in outcomes_of(session, line):
-        raise OutcomeNotOpen
+    open_outcomes = outcomes_of(session, line)
+    if outcome not in open_outcomes:
+        raise OwnerIsKnown if Outcome.OWNER in open_outcomes else OutcomeNotOpen
     home = _home(session, line)
+    if outcome in (Outcome.GENERAL, Outcome.FEE):
+        refuse_while_a_message_waits(session, home.merchant, line)
     owner = _owner(session, home, line) if outcome is Outcome.OWNER else None
     if owner is not None:
         repairs.give_to_owner(session, home, line, owner)

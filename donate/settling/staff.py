@@ -1,6 +1,6 @@
 """The staff's door to movements of the provider's balance that nobody could explain."""
 
-from flask import g, redirect, render_template, request, url_for
+from flask import current_app, g, redirect, render_template, request, url_for
 
 from donate.campaigns.organiser import Errors, Page
 from donate.campaigns.updates_organiser import ID
@@ -8,6 +8,7 @@ from donate.db import reading, transaction
 from donate.errors import DonateError, NotFound
 from donate.settling import explaining as service
 from donate.settling import staff_queries as queries
+from donate.settling.asking import ask_first
 from donate.settling.explaining import Outcome
 
 
@@ -23,10 +24,11 @@ def provider_line(line_id: int) -> Page:
     if request.method == "GET":
         return _line_page(line_id, {})
     try:
+        outcome = request.form.get("outcome", "")
+        if outcome not in list(Outcome):
+            raise service.OutcomeNotOpen
+        ask_first(line_id, current_app.config["SETTINGS"])
         with transaction() as session:
-            outcome = request.form.get("outcome", "")
-            if outcome not in list(Outcome):
-                raise service.OutcomeNotOpen
             service.explain(session, line_id, Outcome(outcome), by=g.user.id, note=request.form.get("note", ""))
     except NotFound:
         raise

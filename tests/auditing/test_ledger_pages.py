@@ -42,8 +42,10 @@ def test_the_pages_stand_before_there_is_any_entry(client: FlaskClient, locale: 
 
 @pytest.mark.parametrize("locale", ["zh", "en"])
 def test_every_line_of_the_log_has_its_page(client: FlaskClient, database: Database, book_id: int, locale: str) -> None:
-    post(database, donation(book_id), donation(book_id, reason=Reason.SETTLEMENT, reference="po_1"))
-    for index in range(6):
+    legs = (Leg(debit="bank", credit="clearing", amount_minor=1500),)
+    settled = donation(book_id, reason=Reason.SETTLEMENT, reference="po_1", legs=legs, campaign=None)
+    post(database, donation(book_id), settled)
+    for index in range(7):
         answer = client.get(f"/{locale}/ledger/{index}")
         assert answer.status_code == 200, index
     assert "po_1" in answer.text

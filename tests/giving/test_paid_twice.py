@@ -1,5 +1,6 @@
 """A checkout whose donor paid on two pages: one payment is the donation, the other is unexplained money with a fee."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,11 +9,15 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
 from donate import clock
-from donate.db import transaction
+from donate.db import bare_transaction, transaction
+from donate.giving.booking import move_towards
 from donate.giving.models import Checkout, UnbookedMoney
+from donate.giving.sync import sync_checkout
 from donate.ledger.checks import run_checks
 from donate.ledger.provider_checks import PROVIDER_CHECKS
+from donate.payments.gateway import ProviderCheckout
 from donate.payments.sandbox import billing, outcomes, refunds
+from donate.payments.stripe import StripeGateway
 from donate.settings import Settings
 from donate.settling.models import ProviderLine
 from donate.settling.reconcile import reconcile
@@ -205,3 +210,26 @@ def test_a_settlement_with_unexplained_money_is_the_sum_of_its_shares(
         broken = {result.name for result in run_checks(session, PROVIDER_CHECKS) if not result.is_ok}
     assert shares_due == {"fund:yunxi": 1500 - 9, "suspense": 1500 - 74}
     assert broken == set()
+
+
+def test_the_fee_of_a_page_is_left_alone_where_another_page_became_the_payment_meanwhile(
+    settings: Settings, made: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = pay_another_page(settings, str(made.public_id))
+    real = StripeGateway.read_session
+
+    def meanwhile_paid(gateway: StripeGateway, session_id: str) -> ProviderCheckout:
+        monkeypatch.setattr(StripeGateway, "read_session", real)
+        told = replace(real(gateway, other), charge_id=None, fee_minor=None)  # as a message tells it
+        with bare_transaction() as connection:
+            move_towards(connection, make.MERCHANT, told)
+        return real(gateway, session_id)
+
+    monkeypatch.setattr(StripeGateway, "read_session", meanwhile_paid)
+    with clock.frozen_at(clock.now() + make.FEE_KNOWN):
+        sync_checkout(made.public_id, settings)
+        row = make.checkout(made.public_id)
+        assert (row.session_id, row.charge_id, row.fee_minor) == (other, None, None)
+        sync_checkout(made.public_id, settings)
+        row = make.checkout(made.public_id)
+        assert (row.charge_id, row.fee_minor) == (back.charge_of_page(other), 74)

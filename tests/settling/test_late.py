@@ -103,6 +103,23 @@ def test_a_refund_known_after_its_settlement_lowers_what_the_fund_may_spend(
     assert red(database) == []
 
 
+def test_what_staff_explained_before_it_was_known_goes_to_its_owner_as_well(
+    settings: Settings, refund_in_suspense: Checkout, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (line,) = [one for one in make.lines() if one.met == Met.SUSPENSE]
+    monkeypatch.setattr("donate.settling.explaining.refuse_while_a_message_waits", lambda *_: None)
+    general = make.balance_of("general")
+    with transaction() as session:
+        explain(session, line.id, Outcome.GENERAL, by=905, note="made in the dashboard")
+    refreshed(refund_in_suspense, settings)
+    make.run(settings, repair=True)
+    assert (make.available(), held(), make.balance_of("suspense")) == (1091, 1091, 0)
+    assert make.balance_of("general") == general
+    assert late_shares() == {"fund:yunxi": -400, "suspense": 400}
+    assert make.kinds(make.run(settings, repair=True)) == []
+    assert red(database) == []
+
+
 def test_staff_who_name_its_owner_do_the_same(
     settings: Settings, refund_in_suspense: Checkout, database: Database
 ) -> None:
