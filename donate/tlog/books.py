@@ -7,23 +7,21 @@ import hashlib
 import re
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from donate.errors import N_, DonateError
 from donate.tlog import chart
 from donate.tlog import leaf as leaves
+from donate.tlog.book import CSV_HEAD, Alike, Book, Way
 from donate.tlog.canonical import NotCanonical
-from donate.tlog.counting import Counted, count_leg, count_legs, rows_of
+from donate.tlog.counting import count_leg, count_legs, rows_of
+from donate.tlog.entry_text import ENTRY, each, hash_of, turned_round
 from donate.tlog.spelling import MAX_INTEGER
 
-CSV_HEAD = (
-    b"entry,line,day,book,reason,campaign,debit,credit,amount_minor,currency,reverses,document_sha256,note_sha256,"
-    b"reference,settlement,commitment,leaf_hash\n"
-)
 _LETTERS = {"entry": ord("e"), "open": ord("o"), "document": ord("d"), "day": ord("y"), "close": ord("c")}
 _ENTRY_LETTER = _LETTERS["entry"]
+_MOST_SHAPES = 20_000
 _REPLACED = ord("r")  # evidence that a later line took the place of
 # Accounts that end below zero only by what was taken back from them.
 _NOT_BELOW_ZERO = (b"fund:", b"payable:")
@@ -35,53 +33,6 @@ class BooksWrong(DonateError):
     sentence = N_("Line %(seq)s of the log: %(problem)s")
 
 
-@dataclass(slots=True)
-class Book:
-    """One book as far as it was read: [debits, credits] by account, sums, and what is hashed for its next close."""
-
-    currency: bytes
-    accounts: dict[bytes, list[int]] = field(default_factory=dict)
-    campaigns: set[bytes] = field(default_factory=set)
-    entry_count: int = 0
-    turnover: int = 0
-    csv: Any = field(default_factory=lambda: hashlib.sha256(CSV_HEAD))
-    rows: list[bytes] = field(default_factory=list)  # not in `csv` yet
-    closed_count: int = 0
-    closed_on: date | None = None
-    counted: Counted = field(default_factory=dict)
-
-    def hash_rows(self) -> None:
-        self.csv.update(b"".join(self.rows))
-        self.rows.clear()
-
-    def taken_back(self) -> dict[bytes, int]:
-        """By account: what refunds, lost disputes and reversals took from it, less what came back."""
-        taken: dict[bytes, int] = {}
-        for (debit, credit, counted_as, is_back, _), (amount, _) in self.counted.items():
-            for code, sign in zip((debit, credit), chart.taken_back(counted_as.decode(), is_back=is_back), strict=True):
-                taken[code] = taken.get(code, 0) + sign * amount
-        return taken
-
-    def trial_balance(self) -> str:
-        """`code,debits,credits` for every account that was moved, by ascending code."""
-        moved = sorted((code, sums) for code, sums in self.accounts.items() if sums != [0, 0])
-        return "".join(f"{code.decode()},{debits},{credits}\n" for code, (debits, credits) in moved)
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """What all entries of one leg share that move money from one account to another for one reason: checked once, and
-    where each of them is added up."""
-
-    book: Book
-    debit: list[int]
-    credit: list[int]
-    counted: list[int]
-    reason_number: int
-    turned_round: int  # a hash, see _mirrored
-    csv: bytes  # the middle of their row
-
-
 class Books:
     """Takes leaves in log order. The first that does not fit raises BooksWrong or NotCanonical."""
 
@@ -91,6 +42,7 @@ class Books:
         self._size = 0
         self._days: set[bytes] = set()
         self._ways: dict[tuple[bytes, ...], Way] = {}
+        self._alike: dict[tuple[bytes, bytes, bytes], Alike] = {}  # by the bytes around commitment, amount and number
         self._policies: set[tuple[bytes, str]] = set()
         # For each index what a reversal of it would have to say (0: nothing can reverse it). Python's own hash, which
         # is drawn anew for each process, so that nobody can prepare two entries that look alike.
@@ -104,10 +56,13 @@ class Books:
         rows: list[bytes] = []
         hexed = b"".join(hashes).hex().encode()
         for place, leaf in enumerate(data):
-            found = _ENTRY(leaf)
-            if found is not None and len(leaf) <= leaves.MAX_LEAF_BYTES:
-                row = self._take_entry(found.groups(), hexed[place * 64 : place * 64 + 64])
+            leaf_hash = hexed[place * 64 : place * 64 + 64]
+            row = self._take_alike(leaf, leaf_hash)
+            if row is not None:
                 rows.append(row)
+            elif (found := ENTRY(leaf)) is not None and len(leaf) <= leaves.MAX_LEAF_BYTES:
+                rows.append(self._take_entry(found.groups(), leaf_hash))
+                self._remember_shape(leaf, found)
             else:
                 self._take_other(leaf)
             self._size += 1
@@ -139,8 +94,67 @@ class Books:
     def _wrong(self, problem: str) -> BooksWrong:
         return BooksWrong(seq=self._size, problem=problem)
 
+    def _take_alike(self, leaf: bytes, leaf_hash: bytes) -> bytes | None:
+        """The row of an entry that is an earlier one but for commitment, amount and number, as most are; None for others.
+
+        What stands between the three was read as a whole entry when it came first, and the three are read here.
+        """
+        end_of_leaf = b'"seq":"%d","v":"1"}' % self._size
+        cm_at = leaf.find(b'"cm":"') + 6
+        amount_end = leaf.find(b'"]],"reason":"', cm_at)
+        amount_at = leaf.rfind(b'"', cm_at, amount_end) + 1
+        alike = self._alike.get((leaf[:cm_at], leaf[cm_at + 64 : amount_at], leaf[amount_end : -len(end_of_leaf)]))
+        cm, amount = leaf[cm_at : cm_at + 64], leaf[amount_at:amount_end]
+        if (
+            alike is None
+            or not leaf.endswith(end_of_leaf)
+            or cm.translate(None, b"0123456789abcdef")
+            or not amount.isdigit()
+            or amount.startswith(b"0")
+            or len(amount) > 18
+        ):
+            return None
+        row = b"%d%b%b%b%b,%b\n" % (self._size, alike.before_amount, amount, alike.before_cm, cm, leaf_hash)
+        self._book_leg(alike.way, amount, row)
+        return row
+
+    def _remember_shape(self, leaf: bytes, found: "re.Match[bytes]") -> None:
+        name, campaign, _, currency, day, doc, debit, credit, _, second, _, _, _, _, _, *rest = found.groups()
+        note, reason, ref, rev, _, settle = rest
+        if any(part is not None for part in (doc, second, note, ref, rev, settle)):
+            return
+        way = self._ways[name, campaign or b"", currency, debit, credit, reason]
+        if len(self._alike) >= _MOST_SHAPES:  # each day brings new ones, and nobody needs those of last year
+            self._alike.clear()
+        (cm_at, cm_end), (amount_at, amount_end) = found.span(3), found.span(9)
+        end_of_leaf = b'"seq":"%d","v":"1"}' % self._size
+        self._alike[leaf[:cm_at], leaf[cm_end:amount_at], leaf[amount_end : -len(end_of_leaf)]] = Alike(
+            way=way, before_amount=b",1,%b,%b," % (day, way.csv), before_cm=b",%b,,,,,," % currency
+        )
+
+    def _book_leg(self, way: Way, amount: bytes, row: bytes) -> None:
+        """An entry of one leg that reverses nothing."""
+        number = int(amount)
+        if number > MAX_INTEGER:
+            raise self._wrong("a leg moves too much")
+        way.debit[0] += number
+        way.credit[1] += number
+        way.counted[0] += number
+        way.counted[1] += 1
+        book = way.book
+        book.turnover += number
+        self._mirrored.append(hash((way.turned_round, amount)))
+        self._reason_of.append(way.reason_number)
+        self._keep(book, row)
+
+    def _keep(self, book: Book, row: bytes) -> None:
+        self._kinds.append(_ENTRY_LETTER)
+        book.rows.append(row)
+        book.entry_count += 1
+        self.entry_count += 1
+
     def _take_entry(self, parts: tuple[bytes | Any, ...], leaf_hash: bytes) -> bytes:
-        """An entry's row or rows. The common case, one leg and no reversal, is most of a verifier's time."""
+        """An entry's row or rows."""
         name, campaign, cm, currency, day, doc, debit, credit, amount, second, _, _, _, _, _, *rest = parts
         note, reason, ref, rev, seq, settle = rest
         if int(seq) != self._size:
@@ -151,31 +165,19 @@ class Books:
             way = self._ways.get((name, campaign or b"", currency, debit, credit, reason))
             if way is None:
                 way = self._new_way(name, campaign, currency, debit, credit, reason)
-            book, number = way.book, int(amount)
-            if number > MAX_INTEGER:
-                raise self._wrong("a leg moves too much")
-            way.debit[0] += number
-            way.credit[1] += number
-            way.counted[0] += number
-            way.counted[1] += 1
-            book.turnover += number
             tail = (doc or b"", note or b"", ref or b"", settle or b"", cm, leaf_hash)
             row = b"%b,1,%b,%b,%b,%b,,%b,%b,%b,%b,%b,%b\n" % (seq, day, way.csv, amount, currency, *tail)
-            self._mirrored.append(hash((way.turned_round, amount)))
-            self._reason_of.append(way.reason_number)
-        else:
-            book = self._open_book_of(name, campaign, currency)
-            legs = tuple(part for part in parts[6:15] if part is not None)
-            self._take_legs(book, name, campaign, legs, reason, rev)
-            head = (day, name, reason, campaign or b"")
-            behind = (currency, rev or b"", doc or b"", note or b"", ref or b"", settle or b"", cm, leaf_hash)
-            row = b"".join(
-                b",".join((seq, b"%d" % line, *head, *leg, *behind)) + b"\n" for line, leg in enumerate(_each(legs), 1)
-            )
-        self._kinds.append(_ENTRY_LETTER)
-        book.rows.append(row)
-        book.entry_count += 1
-        self.entry_count += 1
+            self._book_leg(way, amount, row)
+            return row
+        book = self._open_book_of(name, campaign, currency)
+        legs = tuple(part for part in parts[6:15] if part is not None)
+        self._take_legs(book, name, campaign, legs, reason, rev)
+        head = (day, name, reason, campaign or b"")
+        behind = (currency, rev or b"", doc or b"", note or b"", ref or b"", settle or b"", cm, leaf_hash)
+        row = b"".join(
+            b",".join((seq, b"%d" % line, *head, *leg, *behind)) + b"\n" for line, leg in enumerate(each(legs), 1)
+        )
+        self._keep(book, row)
         return row
 
     def _open_book_of(self, name: bytes, campaign: bytes | None, currency: bytes) -> Book:
@@ -217,7 +219,7 @@ class Books:
         is_reversal = reason == b"reversal"
         if (rev is not None) != is_reversal:
             raise self._wrong("a reversal names what it reverses, and nothing else does")
-        moved = [(debit, credit, int(amount)) for debit, credit, amount in _each(legs)]
+        moved = [(debit, credit, int(amount)) for debit, credit, amount in each(legs)]
         for debit, credit, amount in moved:
             self._refuse_leg(book, debit, credit)
             if not is_reversal:
@@ -234,10 +236,10 @@ class Books:
         else:
             count_legs(book.counted, moved, counted_as, is_reversal, campaign)
         if rev is not None:
-            self._take_reversal(_hash_of(name, campaign, legs), int(rev))
+            self._take_reversal(hash_of(name, campaign, legs), int(rev))
             self._mirrored.append(0)
         else:
-            self._mirrored.append(_hash_of(name, campaign, _turned_round(legs)))
+            self._mirrored.append(hash_of(name, campaign, turned_round(legs)))
 
     def _refuse_leg(self, book: Book, debit: bytes, credit: bytes) -> None:
         if debit not in book.accounts or credit not in book.accounts:
@@ -352,43 +354,3 @@ class Books:
             raise self._wrong("the figures of this close are not those of the lines before it")
         book.closed_on, book.closed_count = leaf.day, book.entry_count
         book.csv = hashlib.sha256(CSV_HEAD)
-
-
-def _each(legs: tuple[bytes, ...]) -> list[tuple[bytes, bytes, bytes]]:
-    """(debit, credit, amount) of each leg."""
-    return [(legs[place], legs[place + 1], legs[place + 2]) for place in range(0, len(legs), 3)]
-
-
-def _turned_round(legs: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """(debit, credit, amount, …) with each leg's accounts in each other's place."""
-    return tuple(part for debit, credit, amount in _each(legs) for part in (credit, debit, amount))
-
-
-def _hash_of(name: bytes, campaign: bytes | None, legs: tuple[bytes, ...]) -> int:
-    """Of one leg the same that is put together from its way and its amount."""
-    if len(legs) == 3:
-        debit, credit, amount = legs
-        return hash((hash((name, campaign, debit, credit)), amount))
-    return hash((name, campaign, legs))
-
-
-def _pattern() -> "re.Pattern[bytes]":
-    """An entry's canonical spelling as one expression: keys in their order, each alphabet as the leaf has it."""
-    number, hexed = "(?:0|[1-9][0-9]{0,18})", "[0-9a-f]{64}"
-    code = leaves.CODE.replace("(:", "(?::")
-    leg = rf'\["({code})","({code})","([1-9][0-9]{{0,18}})"\]'
-    parts = [
-        rf'\{{"book":"({leaves.BOOK})"',
-        rf'(?:,"campaign":"({leaves.CAMPAIGN})")?',
-        rf',"cm":"({hexed})","cur":"([A-Z]{{3}})","day":"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})"',
-        rf'(?:,"doc":"({hexed})")?',
-        rf',"kind":"entry","legs":\[{leg}(?:,{leg}(?:,{leg})?)?\]',
-        rf'(?:,"note":"({hexed})")?',
-        rf',"reason":"({leaves.REASON})"',
-        rf'(?:,"ref":"({leaves.REFERENCE})")?(?:,"rev":"({number})")?,"seq":"({number})"',
-        rf'(?:,"settle":"({leaves.REFERENCE})")?,"v":"1"\}}',
-    ]
-    return re.compile("".join(parts).encode("ascii"))
-
-
-_ENTRY = _pattern().fullmatch

@@ -17,7 +17,8 @@ from enum import IntEnum
 from itertools import zip_longest
 from typing import BinaryIO
 
-from donate.tlog.books import CSV_HEAD, Books, BooksWrong
+from donate.tlog.book import CSV_HEAD
+from donate.tlog.books import Books, BooksWrong
 from donate.tlog.canonical import NotCanonical
 from donate.tlog.checkpoint import Checkpoint, CheckpointWrong, open_checkpoint
 from donate.tlog.counting import Published, TotalsWrong, read_totals

@@ -9,7 +9,8 @@ from io import BytesIO
 from typing import BinaryIO
 
 from donate.tlog import leaf as leaves
-from donate.tlog.books import CSV_HEAD, Books
+from donate.tlog.book import CSV_HEAD
+from donate.tlog.books import Books
 from donate.tlog.checkpoint import Checkpoint
 from donate.tlog.counting import totals_file
 from donate.tlog.leaf import Leaf, LeafLeg, encode, leaf_hash

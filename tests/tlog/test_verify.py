@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from donate.tlog import leaf as leaves
-from donate.tlog.leaf import OpenAccount
+from donate.tlog.books import Books, BooksWrong
+from donate.tlog.canonical import NotCanonical
+from donate.tlog.leaf import OpenAccount, leaf_hash
 from donate.tlog.note import COSIGNATURE, cosign, new_key, read_note
 from donate.tlog.policy import read_policy
 from donate.tlog.source import Kept
@@ -240,3 +242,33 @@ def test_a_key_and_a_policy_must_both_hold() -> None:
     with pytest.raises(Refused) as told:
         verifier(publish(DATA), policy=policy, keys=[other]).run()
     assert told.value.code is Code.SIGNATURE
+
+
+def test_an_entry_that_is_read_by_its_likes_is_taken_and_refused_as_one_that_is_read_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One changed byte anywhere in an entry of which a like came before: both readers say the same of it."""
+    writer = Writer()
+    writer.open()
+    for number in range(3):
+        writer.entry("donation", ("clearing", "fund:rice", 1500 + number), campaign="rice")
+    *before, last = writer.data
+
+    def said(leaf: bytes) -> tuple[str, object]:
+        books = Books()
+        books.take(before, [leaf_hash(one) for one in before])
+        try:
+            row = books.take([leaf], [leaf_hash(leaf)])
+        except (BooksWrong, NotCanonical):
+            return "refused", None
+        return "taken", (row, books.totals(), books.entry_count)
+
+    changed = [
+        last[:place] + bytes([other]) + last[place + 1 :] for place in range(len(last)) for other in b'0a9f"Z,\xff'
+    ]
+    changed += [last[:place] + last[place + 1 :] for place in range(len(last))]
+    changed += [last[:place] + b"0" + last[place:] for place in range(len(last))]
+    by_likes = [said(leaf) for leaf in changed]
+    monkeypatch.setattr(Books, "_take_alike", lambda *_: None)
+    assert by_likes == [said(leaf) for leaf in changed]
+    assert {verdict for verdict, _ in by_likes} == {"taken", "refused"}
