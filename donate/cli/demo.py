@@ -71,7 +71,8 @@ def demo(settings: Settings, host: str, port: int, fresh: bool) -> None:
                 with opening.reachable(own_settings) as database:
                     logins = build_world(database, own_settings, status.update)
             except Exception as error:  # told by the thread that started us
-                faults.append(error)
+                if not parent.is_stopping:  # else the database was taken from us because somebody pressed Ctrl-C
+                    faults.append(error)
                 parent.stop()
                 return
             parent.add(*others)
