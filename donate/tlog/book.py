@@ -63,7 +63,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """What the rows of entries share that differ in commitment, amount and number alone."""
+    """What the rows of entries share that differ in commitment, day, amount and number alone."""
 
     way: Way
     before_amount: bytes

@@ -21,7 +21,7 @@ from donate.tlog.spelling import MAX_INTEGER
 
 _LETTERS = {"entry": ord("e"), "open": ord("o"), "document": ord("d"), "day": ord("y"), "close": ord("c")}
 _ENTRY_LETTER = _LETTERS["entry"]
-_MOST_SHAPES = 20_000
+_FROM_CM_TO_DAY = 64 + len('","cur":"CNY","day":"')
 _REPLACED = ord("r")  # evidence that a later line took the place of
 # Accounts that end below zero only by what was taken back from them.
 _NOT_BELOW_ZERO = (b"fund:", b"payable:")
@@ -42,7 +42,7 @@ class Books:
         self._size = 0
         self._days: set[bytes] = set()
         self._ways: dict[tuple[bytes, ...], Way] = {}
-        self._alike: dict[tuple[bytes, bytes, bytes], Alike] = {}  # by the bytes around commitment, amount and number
+        self._alike: dict[tuple[bytes, bytes, bytes, bytes], Alike] = {}  # by the bytes around what differs
         self._policies: set[tuple[bytes, str]] = set()
         # For each index what a reversal of it would have to say (0: nothing can reverse it). Python's own hash, which
         # is drawn anew for each process, so that nobody can prepare two entries that look alike.
@@ -95,18 +95,27 @@ class Books:
         return BooksWrong(seq=self._size, problem=problem)
 
     def _take_alike(self, leaf: bytes, leaf_hash: bytes) -> bytes | None:
-        """The row of an entry that is an earlier one but for commitment, amount and number, as most are; None for others.
+        """The row of an entry that is an earlier one but for commitment, day, amount and number, as most are; else None.
 
-        What stands between the three was read as a whole entry when it came first, and the three are read here.
+        What stands between them was read as a whole entry when it came first, and the four are read here.
         """
         end_of_leaf = b'"seq":"%d","v":"1"}' % self._size
         cm_at = leaf.find(b'"cm":"') + 6
         amount_end = leaf.find(b'"]],"reason":"', cm_at)
         amount_at = leaf.rfind(b'"', cm_at, amount_end) + 1
-        alike = self._alike.get((leaf[:cm_at], leaf[cm_at + 64 : amount_at], leaf[amount_end : -len(end_of_leaf)]))
-        cm, amount = leaf[cm_at : cm_at + 64], leaf[amount_at:amount_end]
+        day_at = cm_at + _FROM_CM_TO_DAY
+        alike = self._alike.get(
+            (
+                leaf[:cm_at],
+                leaf[cm_at + 64 : day_at],
+                leaf[day_at + 10 : amount_at],
+                leaf[amount_end : -len(end_of_leaf)],
+            )
+        )
+        cm, day, amount = leaf[cm_at : cm_at + 64], leaf[day_at : day_at + 10], leaf[amount_at:amount_end]
         if (
             alike is None
+            or day not in self._days
             or not leaf.endswith(end_of_leaf)
             or cm.translate(None, b"0123456789abcdef")
             or not amount.isdigit()
@@ -114,23 +123,22 @@ class Books:
             or len(amount) > 18
         ):
             return None
-        row = b"%d%b%b%b%b,%b\n" % (self._size, alike.before_amount, amount, alike.before_cm, cm, leaf_hash)
+        row = b"%d,1,%b,%b%b%b%b,%b\n" % (
+            self._size, day, alike.before_amount, amount, alike.before_cm, cm, leaf_hash,
+        )  # fmt: skip
         self._book_leg(alike.way, amount, row)
         return row
 
     def _remember_shape(self, leaf: bytes, found: "re.Match[bytes]") -> None:
-        name, campaign, _, currency, day, doc, debit, credit, _, second, _, _, _, _, _, *rest = found.groups()
+        name, campaign, _, currency, _, doc, debit, credit, _, second, _, _, _, _, _, *rest = found.groups()
         note, reason, ref, rev, _, settle = rest
         if any(part is not None for part in (doc, second, note, ref, rev, settle)):
             return
         way = self._ways[name, campaign or b"", currency, debit, credit, reason]
-        if len(self._alike) >= _MOST_SHAPES:  # each day brings new ones, and nobody needs those of last year
-            self._alike.clear()
-        (cm_at, cm_end), (amount_at, amount_end) = found.span(3), found.span(9)
+        (cm_at, cm_end), (day_at, day_end), (amount_at, amount_end) = found.span(3), found.span(5), found.span(9)
         end_of_leaf = b'"seq":"%d","v":"1"}' % self._size
-        self._alike[leaf[:cm_at], leaf[cm_end:amount_at], leaf[amount_end : -len(end_of_leaf)]] = Alike(
-            way=way, before_amount=b",1,%b,%b," % (day, way.csv), before_cm=b",%b,,,,,," % currency
-        )
+        shape = (leaf[:cm_at], leaf[cm_end:day_at], leaf[day_end:amount_at], leaf[amount_end : -len(end_of_leaf)])
+        self._alike[shape] = Alike(way=way, before_amount=way.csv + b",", before_cm=b",%b,,,,,," % currency)
 
     def _book_leg(self, way: Way, amount: bytes, row: bytes) -> None:
         """An entry of one leg that reverses nothing."""
