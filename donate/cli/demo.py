@@ -104,6 +104,7 @@ def environment_of_demo(instance: Path, host: str, port: int) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
     own = {
         "DONATE_SEQUENCER_SECONDS": str(SEQUENCER_SECONDS),
+        "DONATE_WORKERS": "1",  # a second one starts for whoever waits, and serves nobody
         "DONATE_BASE_URL": f"http://{_reachable(host)}:{port}",
     }
     return own | kept | {"DONATE_INSTANCE": str(instance), "DONATE_LOG_FOLDER": str(instance / "log")}
